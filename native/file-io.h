@@ -1,0 +1,42 @@
+// Reads, writes and sizes of a file, each done fully or failed: interrupted calls are made again,
+// short ones continued.
+#pragma once
+
+#include <signal.h>
+#include <sys/uio.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "failure.h"
+
+namespace coppice {
+
+// Writes the pieces one after another from `offset` on. The vectors are used up.
+Failure writeFully(int descriptor, struct iovec* pieces, size_t count, uint64_t offset);
+Failure writeZeros(int descriptor, uint64_t offset, uint64_t length);
+
+// Short only at the end of the file.
+Failure readFully(int descriptor, uint8_t* target, size_t length, uint64_t offset, size_t* read);
+
+// Makes the file at least `size` long, with blocks behind what is new where the filesystem can.
+Failure growFile(int descriptor, uint64_t size);
+Failure truncateFile(int descriptor, uint64_t size);
+
+// The flush of a file that is not mapped.
+Failure flushFile(int descriptor);
+
+// While it lives, a write past RLIMIT_FSIZE fails with EFBIG in this thread, and raises nothing:
+// SIGXFSZ would end the process.
+class NoFileSizeSignal {
+ public:
+  NoFileSizeSignal();
+  ~NoFileSizeSignal();
+  NoFileSizeSignal(const NoFileSizeSignal&) = delete;
+  NoFileSizeSignal& operator=(const NoFileSizeSignal&) = delete;
+
+ private:
+  sigset_t before_;
+};
+
+}  // namespace coppice

@@ -1,0 +1,225 @@
+/**
+ * A place in the order of a tree's entries, and steps from it in both directions.
+ *
+ * 1. A step inside a leaf touches that leaf only. Copy-on-write leaves have no links to their
+ *    siblings: at a leaf's end the cursor goes on through the branches that its path names.
+ * 2. The range is turned into slots once a leaf, so that a step compares no keys.
+ * 3. In a tree that is being written the cursor sees the tree as it goes. Before the first change
+ *    after a step the tree tells it (`keep`), and it copies its key; the next step starts from that
+ *    key, whether the entry is still there or not. A tree that does not change costs no copy.
+ */
+
+import type { Bound } from './keys.ts';
+import { compareLeafKey, leafLowerBound } from './keys.ts';
+import { EntryView } from './entry.ts';
+import { leafEntry } from '../format/leaf.ts';
+import { slotCount } from '../format/page-header.ts';
+import { Path } from './path.ts';
+import { rankOfPath, searchIndex } from './rank.ts';
+import { descendEdge, findChild, findOnPath, search, searchEdge } from './search.ts';
+import type { Tree } from './tree.ts';
+
+/** The cursor has no position. */
+const NOWHERE = -1;
+/** The position is the key in `kept`: the pages that held it may have changed. */
+const KEPT = -2;
+
+export class Cursor extends EntryView {
+  private readonly tree: Tree;
+  private readonly path: Path = new Path();
+  private lower: Bound | undefined;
+  private upper: Bound | undefined;
+  /** The leaf's slots that are in the range are [begin, end); the cursor is at `slot`. */
+  private slot = -1;
+  private begin = 0;
+  private end = 0;
+  /** Entries in the leaf. */
+  private count = 0;
+  /** The tree's `changes` when the position was taken, or NOWHERE, or KEPT. */
+  private changes = NOWHERE;
+  private watched = false;
+  private kept: Uint8Array | undefined;
+  private keptLength = 0;
+
+  constructor(tree: Tree) {
+    super(tree.pages);
+    this.tree = tree;
+  }
+
+  /**
+   * Keeps every later move inside the range; an end that is undefined is open. The bounds' bytes must
+   * stay as they are while the cursor is used. The cursor stands nowhere afterwards.
+   */
+  setRange(lower: Bound | undefined, upper: Bound | undefined): void {
+    this.lower = lower;
+    this.upper = upper;
+    this.changes = NOWHERE;
+  }
+
+  /** To the first entry of the range. False: there is none, and the cursor stands nowhere. */
+  first(): boolean {
+    const lower = this.lower;
+    if (lower !== undefined) return this.seek(lower.key, lower.length, lower.inclusive);
+    return this.toEdge(false);
+  }
+
+  /** To the last entry of the range. */
+  last(): boolean {
+    const upper = this.upper;
+    if (upper !== undefined) return this.seekBack(upper.key, upper.length, upper.inclusive);
+    return this.toEdge(true);
+  }
+
+  /** To the first entry >= key, or > key unless `inclusive`. False when that is out of the range. */
+  seek(key: Uint8Array, length: number, inclusive: boolean): boolean {
+    const { page, birth } = this.tree.root;
+    this.changes = NOWHERE;
+    if (page === 0) return false;
+    const found = search(this.pages, page, birth, key, length, this.path);
+    if (found && !inclusive) this.path.slot++;
+    if (this.path.slot === slotCount(this.path.segment, this.path.offset)) {
+      if (!this.toSibling(1)) return false;
+    }
+    return this.stand();
+  }
+
+  /** To the last entry <= key, or < key unless `inclusive`. False when that is out of the range. */
+  seekBack(key: Uint8Array, length: number, inclusive: boolean): boolean {
+    const { page, birth } = this.tree.root;
+    this.changes = NOWHERE;
+    if (page === 0) return false;
+    const found = search(this.pages, page, birth, key, length, this.path);
+    if (!found || !inclusive) this.path.slot--;
+    if (this.path.slot < 0 && !this.toSibling(-1)) return false;
+    return this.stand();
+  }
+
+  /** To entry `index` of the tree, counted from its first. False when that is out of the range. */
+  seekIndex(index: number): boolean {
+    const { page, birth, entries } = this.tree.root;
+    this.changes = NOWHERE;
+    if (!(index >= 0 && index < entries)) return false;
+    searchIndex(this.pages, page, birth, index, this.path);
+    return this.stand();
+  }
+
+  /** One on. False: there is none in the range, and the cursor stays where it is. */
+  next(): boolean {
+    if (this.changes !== this.tree.changes) return this.resume(1);
+    const slot = this.slot + 1;
+    if (slot < this.end) {
+      this.slot = slot;
+      this.entry = leafEntry(this.segment, this.leaf, this.count, slot);
+      return true;
+    }
+    return this.end === this.count && this.stepOut(1);
+  }
+
+  /** One back. False: there is none in the range, and the cursor stays where it is. */
+  previous(): boolean {
+    if (this.changes !== this.tree.changes) return this.resume(-1);
+    const slot = this.slot - 1;
+    if (slot >= this.begin) {
+      this.slot = slot;
+      this.entry = leafEntry(this.segment, this.leaf, this.count, slot);
+      return true;
+    }
+    return this.begin === 0 && this.stepOut(-1);
+  }
+
+  /** How many entries of the tree come before this one. Only while the tree has not changed. */
+  get index(): number {
+    this.path.slot = this.slot;
+    return rankOfPath(this.pages, this.path);
+  }
+
+  /** Called by the tree before it changes: the pages that the position names are about to. */
+  keep(): void {
+    this.watched = false;
+    if (this.changes !== this.tree.changes) return;
+    this.kept ??= new Uint8Array(this.pages.geometry.maxKeyBytes);
+    this.keptLength = this.copyKey(this.kept);
+    this.changes = KEPT;
+  }
+
+  private toEdge(last: boolean): boolean {
+    const { page, birth } = this.tree.root;
+    this.changes = NOWHERE;
+    if (page === 0) return false;
+    searchEdge(this.pages, page, birth, last, this.path);
+    return this.stand();
+  }
+
+  /** Goes on from the key that was kept, whether or not it is still there. */
+  private resume(direction: 1 | -1): boolean {
+    const kept = this.kept;
+    if (this.changes !== KEPT || kept === undefined) return false;
+    const moved =
+      direction > 0
+        ? this.seek(kept, this.keptLength, false)
+        : this.seekBack(kept, this.keptLength, false);
+    if (!moved) this.changes = KEPT;
+    return moved;
+  }
+
+  /** From the leaf's edge to the next leaf, or back again when that is out of the range. */
+  private stepOut(direction: 1 | -1): boolean {
+    if (!this.toSibling(direction)) return false;
+    if (this.stand()) return true;
+    this.toSibling(direction === 1 ? -1 : 1);
+    return !this.stand();
+  }
+
+  /** Moves the path to the near edge of the leaf beside it. False, and nothing moved: no such leaf. */
+  private toSibling(direction: 1 | -1): boolean {
+    const path = this.path;
+    for (let d = path.depth - 1; d >= 0; d--) {
+      const o = findOnPath(this.pages, path, d);
+      const slot = path.slots[d]! + direction;
+      if (slot < 0 || slot === slotCount(this.pages.segment, o)) continue;
+      path.slots[d] = slot;
+      descendEdge(this.pages, findChild(this.pages, o, d, path), d + 1, direction < 0, path);
+      return true;
+    }
+    return false;
+  }
+
+  /** Takes the position that the path leads to. False: it is out of the range. */
+  private stand(): boolean {
+    const s = this.path.segment;
+    const o = this.path.offset;
+    const slot = this.path.slot;
+    this.count = slotCount(s, o);
+    this.slot = slot;
+    this.begin = this.lower === undefined ? 0 : this.beginOf(this.lower);
+    this.end = this.upper === undefined ? this.count : this.endOf(this.upper);
+    if (slot < this.begin || slot >= this.end) {
+      this.changes = NOWHERE;
+      return false;
+    }
+    this.show(s, o, slot);
+    this.changes = this.tree.changes;
+    if (!this.watched) {
+      this.watched = true;
+      this.tree.watch(this);
+    }
+    return true;
+  }
+
+  private beginOf(bound: Bound): number {
+    const { segment, offset } = this.path;
+    const pageSize = this.pages.geometry.pageSize;
+    const order = compareLeafKey(segment, offset, pageSize, 0, bound.key, bound.length);
+    if (order > 0 || (order === 0 && bound.inclusive)) return 0;
+    return leafLowerBound(segment, offset, pageSize, bound.key, bound.length, !bound.inclusive);
+  }
+
+  private endOf(bound: Bound): number {
+    const { segment, offset } = this.path;
+    const pageSize = this.pages.geometry.pageSize;
+    const last = this.count - 1;
+    const order = compareLeafKey(segment, offset, pageSize, last, bound.key, bound.length);
+    if (order < 0 || (order === 0 && bound.inclusive)) return this.count;
+    return leafLowerBound(segment, offset, pageSize, bound.key, bound.length, bound.inclusive);
+  }
+}

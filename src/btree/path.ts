@@ -1,0 +1,39 @@
+/**
+ * Where a search ended, and the way it took: one object, used again and again.
+ *
+ * `pages[d]`, `births[d]` and `slots[d]` belong to depth d: 0 is the root, `depth` the leaf. As a
+ * child's level is one less than its parent's, `depth` is the level of the root, and the page at
+ * depth d has level `depth - d`. slots[d] is the child that was taken; the leaf's is `slot`.
+ */
+
+import { CorruptionError } from '../errors.ts';
+import { Segment } from '../format/segment.ts';
+
+/** format/validate.ts lets no level above 48 pass; one more for the leaf. */
+const MAX_PATH = 50;
+
+/** Stands where no page has been found yet, so that the field's class never changes. */
+export const NO_SEGMENT: Segment = new Segment(new ArrayBuffer(0));
+
+/** The type to give to PageReader.find for a root: a leaf or a branch. */
+export const ROOT_TYPE = 0;
+
+export class Path {
+  readonly pages: Int32Array = new Int32Array(MAX_PATH);
+  readonly births: Float64Array = new Float64Array(MAX_PATH);
+  readonly slots: Int32Array = new Int32Array(MAX_PATH);
+  /** Branches above the leaf. */
+  depth = 0;
+  /** The leaf's segment, and its byte offset there. */
+  segment: Segment = NO_SEGMENT;
+  offset = 0;
+  /** The first slot of the leaf whose key is >= the key sought; the leaf's count when none is. */
+  slot = 0;
+  /** Is the key in that slot the one sought? */
+  found = false;
+}
+
+/** Throws: a branch leads to a page of another level than its own less one. */
+export function wrongLevel(page: number, level: number, expected: number): never {
+  throw new CorruptionError(page, `page ${page}: level ${level}, its parent wants ${expected}`);
+}

@@ -1,0 +1,95 @@
+/**
+ * Catalogue records: what the file knows of a store. They are the values of one tree, keyed by the
+ * store's name in UTF-8; its leaves carry the catalogue flag, so that a walk finds the roots.
+ *
+ *     OFFSET SIZE  DESCRIPTION
+ *     0      4     root page, 0 when the store is empty (packed pointer)
+ *     4      6     root birth
+ *     10     6     entries in the tree
+ *     16     2     flags: 1 multi, 2 versions, 4 expires, 8 shared structures
+ *     18     2     record version, 1
+ *     20     10    codec state: packed pointer, zero (for later)
+ *     30     2     reserved, zero
+ *     32     2     length of the key codec's name in UTF-8 bytes
+ *     34     2     length of the value codec's name
+ *     36     .     the two names
+ */
+
+export const STORE_FLAG = { multi: 1, versions: 2, expires: 4, sharedStructures: 8 } as const;
+
+/** What a record says, root apart. */
+export interface StoreDescription {
+  readonly key: string;
+  readonly value: string;
+  readonly flags: number;
+}
+
+/** The root of a tree: a pointer and the number of entries. */
+export interface TreeRoot {
+  page: number;
+  birth: number;
+  entries: number;
+}
+
+export const CATALOGUE_RECORD_BYTES = 36;
+const RECORD_VERSION = 1;
+
+const utf8 = new TextEncoder();
+const fromUtf8 = new TextDecoder('utf-8', { fatal: true });
+
+/** The record as bytes of its own. */
+export function encodeRecord(description: StoreDescription, root: TreeRoot): Uint8Array {
+  const key = utf8.encode(description.key);
+  const value = utf8.encode(description.value);
+  const bytes = new Uint8Array(CATALOGUE_RECORD_BYTES + key.length + value.length);
+  const view = new DataView(bytes.buffer);
+  view.setInt32(0, root.page, true);
+  writeU48(view, 4, root.birth);
+  writeU48(view, 10, root.entries);
+  view.setUint16(16, description.flags, true);
+  view.setUint16(18, RECORD_VERSION, true);
+  view.setUint16(32, key.length, true);
+  view.setUint16(34, value.length, true);
+  bytes.set(key, CATALOGUE_RECORD_BYTES);
+  bytes.set(value, CATALOGUE_RECORD_BYTES + key.length);
+  return bytes;
+}
+
+/**
+ * What a record says; undefined when the bytes are no record of a version that is known, or lie
+ * about their lengths.
+ */
+export function decodeRecord(
+  bytes: Uint8Array,
+): { description: StoreDescription; root: TreeRoot } | undefined {
+  if (bytes.length < CATALOGUE_RECORD_BYTES) return undefined;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  if (view.getUint16(18, true) !== RECORD_VERSION) return undefined;
+  const keyEnd = CATALOGUE_RECORD_BYTES + view.getUint16(32, true);
+  const valueEnd = keyEnd + view.getUint16(34, true);
+  if (valueEnd !== bytes.length) return undefined;
+  try {
+    return {
+      description: {
+        key: fromUtf8.decode(bytes.subarray(CATALOGUE_RECORD_BYTES, keyEnd)),
+        value: fromUtf8.decode(bytes.subarray(keyEnd, valueEnd)),
+        flags: view.getUint16(16, true),
+      },
+      root: {
+        page: view.getInt32(0, true),
+        birth: readU48(view, 4),
+        entries: readU48(view, 10),
+      },
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+function readU48(view: DataView, at: number): number {
+  return view.getUint32(at, true) + view.getUint16(at + 4, true) * 0x1_0000_0000;
+}
+function writeU48(view: DataView, at: number, n: number): void {
+  view.setUint32(at, n % 0x1_0000_0000, true);
+  view.setUint16(at + 4, Math.floor(n / 0x1_0000_0000), true);
+}

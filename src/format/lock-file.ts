@@ -1,0 +1,135 @@
+/**
+ * The lock file: the shared memory in which processes meet. All of it is 32-bit words, read and
+ * written with Atomics or with native atomics. It holds nothing that a power failure may not erase.
+ *
+ *     WORD   DESCRIPTION
+ *     0      magic
+ *     1      layout version
+ *     2-5    boot id
+ *     6-7    device of the data file, low and high
+ *     8-9    inode of the data file
+ *     10-13  uuid of the database
+ *     14     reader slots
+ *     15     retained entries
+ *     16     1 when all of the above is whole; written last, cleared first
+ *
+ *     32     published: low 32 bits of the snapshot's id (never 0); one word, so that publishing is
+ *            one store and a process killed in mid-publish stops nobody
+ *     33     where the published entry stands in the retained table (a hint, checked by its id)
+ *     34     commits published, for watchers
+ *
+ *     48     durable (D): retained entry + 1, 0 when not known
+ *     49     commit in progress: retained entry + 1, 0 when none
+ *     50     poisoned: 1
+ *     51     errno that poisoned it
+ *     52-53  last id started
+ *     54-55  ids reserved until, by a durable meta
+ *     56     pages at the end of the file known to have been written: up to this page number
+ *     57     reader slots ever used: none at or past this index
+ *     58     where the allocator's sweep stands: a page number
+ *     59     retained entries ever used: none at or past this index
+ *     60-63  who holds the writer lock: pid, thread, start time low and high; for messages only
+ *     64-67  who holds the opener lock; for messages only
+ *
+ *     128    retained table: entries of 16 words
+ *     .      reader slots: 16 words each, a cache line, so that readers do not slow each other
+ *
+ * A retained entry:
+ *
+ *     0      state: 0 free, 1 in use
+ *     1-2    snapshot id, low and high
+ *     3      catalogue root page; 4-5 its birth
+ *     6      map root page; 7-8 its birth
+ *     9      file length in pages
+ *     10     pages in use
+ *     11     meta slot + 1, 0 when it has none
+ *
+ * A reader slot: word 0 is the low 32 bits of the id of the snapshot in use, 0 when none: read and
+ * written whole. Words 1-4: pid, thread, start time; 5: seconds since 1970 at which it was listed;
+ * for messages only.
+ */
+
+export const LOCK_FILE_MAGIC = 0x3150_5043; // "CPP1"
+export const LOCK_FILE_VERSION = 1;
+
+export const WORD = {
+  magic: 0,
+  version: 1,
+  bootId: 2,
+  device: 6,
+  inode: 8,
+  uuid: 10,
+  readerSlots: 14,
+  retainedEntries: 15,
+  whole: 16,
+  published: 32,
+  publishedEntry: 33,
+  commits: 34,
+  durable: 48,
+  commitInProgress: 49,
+  poisoned: 50,
+  poisonErrno: 51,
+  lastIdStarted: 52,
+  idsReservedUntil: 54,
+  writtenUntil: 56,
+  slotsUsed: 57,
+  sweep: 58,
+  entriesUsed: 59,
+  writer: 60,
+  opener: 64,
+} as const;
+
+export const RETAINED_AT = 128;
+export const RETAINED_WORDS = 16;
+export const SLOT_WORDS = 16;
+/** Beside one entry a reader slot: published, durable, base, in flight and the one being made. */
+const SPARE_ENTRIES = 16;
+
+export const ENTRY = {
+  state: 0,
+  id: 1,
+  cataloguePage: 3,
+  catalogueBirth: 4,
+  mapPage: 6,
+  mapBirth: 7,
+  filePages: 9,
+  pagesInUse: 10,
+  metaSlot: 11,
+} as const;
+
+export const SLOT = { snapshot: 0, pid: 1, thread: 2, startedAt: 3, since: 5 } as const;
+
+export function retainedEntries(readerSlots: number): number {
+  return readerSlots + SPARE_ENTRIES;
+}
+/** The first word of retained entry `i`. */
+export function entryAt(i: number): number {
+  return RETAINED_AT + RETAINED_WORDS * i;
+}
+/** The first word of reader slot `i`. */
+export function slotAt(readerSlots: number, i: number): number {
+  return entryAt(retainedEntries(readerSlots)) + SLOT_WORDS * i;
+}
+/** The size of a lock file with that many reader slots. */
+export function lockFileBytes(readerSlots: number): number {
+  return 4 * slotAt(readerSlots, readerSlots);
+}
+
+/** Bytes on which the OFD locks lie, counted from 2^62 in the data file. */
+export const LOCK_BYTE = {
+  /** The two of the turnstile of writers, known to the addon, which keeps all below 16. */
+  writer: 0,
+  next: 1,
+  opener: 16,
+  /** Reader slot i is byte 64 + i; a handle holds at least one for as long as it lives. */
+  firstSlot: 64,
+} as const;
+
+/** A number below 2^53 in two words, low first. Not read whole: only under a lock. */
+export function readWide(words: Int32Array, at: number): number {
+  return (Atomics.load(words, at + 1) >>> 0) * 0x1_0000_0000 + (Atomics.load(words, at) >>> 0);
+}
+export function writeWide(words: Int32Array, at: number, n: number): void {
+  Atomics.store(words, at, n | 0);
+  Atomics.store(words, at + 1, Math.floor(n / 0x1_0000_0000));
+}

@@ -1,0 +1,32 @@
+/**
+ * A segment: one stretch of memory that holds whole pages, and the views through which all of the
+ * engine reads it. A segment of the file lies on the mapping and must never be written; a segment
+ * of dirty pages is private memory. Every hot function sees this one class with these view types.
+ */
+export class Segment {
+  readonly bytes: Uint8Array;
+  readonly u16: Uint16Array;
+  /** Signed, because V8 knows Int32Array reads to be small integers and Uint32Array reads not. */
+  readonly i32: Int32Array;
+
+  constructor(buffer: ArrayBufferLike) {
+    this.bytes = new Uint8Array(buffer);
+    this.u16 = new Uint16Array(buffer);
+    this.i32 = new Int32Array(buffer);
+  }
+}
+
+/** The 48-bit number of a low word (as Int32Array reads it) and a high half-word. */
+export function u48(low: number, high: number): number {
+  return high * 0x1_0000_0000 + (low >>> 0);
+}
+
+/** Bits 0..31 of a number below 2^53, as an i32. */
+export function low32(n: number): number {
+  return n | 0;
+}
+
+/** Bits 32..52 of a number below 2^53. */
+export function high32(n: number): number {
+  return Math.floor(n / 0x1_0000_0000);
+}

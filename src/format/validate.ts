@@ -1,0 +1,125 @@
+/**
+ * The structure of one page: is every count, offset and length inside the page, so that whatever
+ * reads it afterwards stays inside. It says nothing of checksums, keys' order or other pages.
+ *
+ * Each function returns undefined, or what is wrong, for the message of a CorruptionError.
+ */
+
+import { branchDirectoryEnd, branchEntry, branchEntryBytes } from './branch.ts';
+import { BRANCH_SLOT_BYTES, type Geometry, LEAF_SLOT_BYTES } from './geometry.ts';
+import { CATALOGUE_RECORD_BYTES } from './catalogue.ts';
+import {
+  fixedBytes,
+  leafDirectoryEnd,
+  leafEntry,
+  leafEntryBytes,
+  suffixLength,
+  VALUE_IN_OVERFLOW,
+  valueWord,
+} from './leaf.ts';
+import {
+  heapSize,
+  holeBytes,
+  PAGE_FLAG,
+  PAGE_TYPE,
+  pageFlags,
+  pageLevel,
+  pageType,
+  prefixLength,
+  slotCount,
+} from './page-header.ts';
+import type { Segment } from './segment.ts';
+
+const KNOWN_LEAF_FLAGS =
+  PAGE_FLAG.versions | PAGE_FLAG.expires | PAGE_FLAG.catalogue | PAGE_FLAG.overflow;
+/** No tree of 2^48 entries with two children a branch is deeper. */
+const MAX_LEVEL = 48;
+/** A map of this level covers more than 2^31 pages, whatever the page size from 256 on. */
+const MAX_MAP_LEVEL = 8;
+
+/** What is wrong with the page at `o`, or undefined. */
+export function structureFault(s: Segment, o: number, geometry: Geometry): string | undefined {
+  switch (pageType(s, o)) {
+    case PAGE_TYPE.leaf:
+      return leafFault(s, o, geometry);
+    case PAGE_TYPE.branch:
+      return branchFault(s, o, geometry);
+    case PAGE_TYPE.map:
+      return pageLevel(s, o) > MAX_MAP_LEVEL ? `map level ${pageLevel(s, o)}` : undefined;
+    case PAGE_TYPE.overflow:
+      return slotCount(s, o) > geometry.checksumsPerHead
+        ? `${slotCount(s, o)} chunk checksums, but a page holds ${geometry.checksumsPerHead}`
+        : undefined;
+    default:
+      return `type ${pageType(s, o)} is not known`;
+  }
+}
+
+function heapFault(s: Segment, o: number, directoryEnd: number, pageSize: number): string | undefined {
+  const heap = heapSize(s, o);
+  const prefix = prefixLength(s, o);
+  if (((prefix + 1) & ~1) > heap) return `prefix of ${prefix} bytes in a heap of ${heap}`;
+  if (directoryEnd - o + heap > pageSize) {
+    return `directory ends at ${directoryEnd - o}, heap takes ${heap} of ${pageSize} bytes`;
+  }
+  if (holeBytes(s, o) > heap) return `${holeBytes(s, o)} bytes of holes in a heap of ${heap}`;
+  return undefined;
+}
+
+/** The prefix takes an even number of bytes, so that entries end where the next may begin. */
+function paddedPrefix(s: Segment, o: number): number {
+  return (prefixLength(s, o) + 1) & ~1;
+}
+
+function leafFault(s: Segment, o: number, geometry: Geometry): string | undefined {
+  const n = slotCount(s, o);
+  const flags = pageFlags(s, o);
+  if (pageLevel(s, o) !== 0) return `leaf of level ${pageLevel(s, o)}`;
+  if ((flags & ~KNOWN_LEAF_FLAGS) !== 0) return `unknown flags ${flags}`;
+  if (n === 0 || n * LEAF_SLOT_BYTES > geometry.capacity) return `leaf with ${n} entries`;
+  const fault = heapFault(s, o, leafDirectoryEnd(o, n), geometry.pageSize);
+  if (fault !== undefined) return fault;
+  const end = o + geometry.pageSize - paddedPrefix(s, o);
+  const start = o + geometry.pageSize - heapSize(s, o);
+  const fixed = fixedBytes(flags);
+  for (let i = 0; i < n; i++) {
+    const e = leafEntry(s, o, n, i);
+    if (e < start || e + fixed > end || (e & 1) !== 0) {
+      return `slot ${i} starts at ${e - o}, outside the heap at ${start - o}..${end - o}`;
+    }
+    const size = leafEntryBytes(s, e, fixed);
+    if (e + size > end) {
+      return `slot ${i} at ${e - o} takes ${size} bytes, past the heap's end at ${end - o}`;
+    }
+    const word = valueWord(s, e);
+    if ((word & VALUE_IN_OVERFLOW) !== 0) {
+      if ((flags & PAGE_FLAG.overflow) === 0) return `slot ${i} has a run, the page's flags deny it`;
+    } else if ((flags & PAGE_FLAG.catalogue) !== 0 && word < CATALOGUE_RECORD_BYTES) {
+      return `slot ${i} has a catalogue record of ${word} bytes`;
+    }
+  }
+  return undefined;
+}
+
+function branchFault(s: Segment, o: number, geometry: Geometry): string | undefined {
+  const n = slotCount(s, o);
+  const level = pageLevel(s, o);
+  if (level === 0 || level > MAX_LEVEL) return `branch of level ${level}`;
+  if (pageFlags(s, o) !== 0) return `unknown flags ${pageFlags(s, o)}`;
+  if (n < 2 || n * BRANCH_SLOT_BYTES > geometry.capacity) return `branch with ${n} children`;
+  const fault = heapFault(s, o, branchDirectoryEnd(o, n), geometry.pageSize);
+  if (fault !== undefined) return fault;
+  const end = o + geometry.pageSize - paddedPrefix(s, o);
+  const start = o + geometry.pageSize - heapSize(s, o);
+  for (let i = 1; i < n; i++) {
+    const e = branchEntry(s, o, n, i);
+    if (e < start || e + 2 > end || (e & 1) !== 0) {
+      return `slot ${i} starts at ${e - o}, outside the heap at ${start - o}..${end - o}`;
+    }
+    const size = branchEntryBytes(suffixLength(s, e));
+    if (e + size > end) {
+      return `slot ${i} at ${e - o} takes ${size} bytes, past the heap's end at ${end - o}`;
+    }
+  }
+  return undefined;
+}

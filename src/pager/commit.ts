@@ -1,0 +1,202 @@
+/**
+ * The commit, as a recipe. Source: docs/commit-and-recovery.md, "A commit, step by step".
+ *
+ * Order of the job's steps, and what each guards against:
+ *
+ *     GUARD not poisoned, base still published   a commit queued behind one that failed is not run
+ *     commit in progress                         names what a takeover has to finish (step 1)
+ *     pages, overflow runs                       into pages that no retained snapshot uses (rule 1)
+ *     [flush]                                    only when much was born since D: recovery's walk stays short
+ *     meta                                       into a slot that is not D's (rule 2)
+ *     flush                                      all of it is on the disk, in one go
+ *     publish                                    one store of one word (rule 4)
+ *     D, ids reserved, nothing in progress
+ *     on abort: forget it                        a full disk changes nothing (rule 5)
+ *     on poison: the flag and its cause          a failed flush proves nothing about later ones (rule 5)
+ *     finally: release the writer lock
+ */
+
+import { ENTRY, entryAt, WORD } from '../format/lock-file.ts';
+import { META_SLOT_BYTES, META_SLOT_OFFSETS } from '../format/geometry.ts';
+import { META_KIND } from '../format/meta.ts';
+import { high32 } from '../format/segment.ts';
+import { Job } from './job.ts';
+import type { LockWords } from './lock-words.ts';
+import { type DatabaseIdentity, metaBytes, nextSlot, reservationAfter } from './metas.ts';
+import type { Placement } from './placement.ts';
+import { shortId } from './snapshot.ts';
+import type { Storage } from './storage.ts';
+import type { CommitCounts, Durability, Tip } from './write-session.ts';
+
+/** When more than this was born since D, a commit flushes twice, and its pages need no walk. */
+export const TWO_FLUSH_BYTES: number = 16 * 2 ** 20;
+
+/** What the commit of one transaction needs to know of its surroundings. */
+export interface CommitRequest {
+  readonly storage: Storage;
+  readonly lock: LockWords;
+  readonly identity: DatabaseIdentity;
+  readonly placement: Placement;
+  readonly tip: Tip;
+  readonly durability: Durability;
+  /** Pages past the snapshot's to fill with zeros, ahead of what later commits need (rule 6). */
+  readonly zeroUntil: number;
+}
+
+/** A job that is ready to run, and the tip that it leads to. */
+export interface PreparedCommit {
+  readonly job: Job;
+  readonly tip: Tip;
+  readonly cost: Readonly<CommitCounts>;
+}
+
+/** Writes the retained entry of the new snapshot, and composes the job that makes it the newest. */
+export function prepareCommit(request: CommitRequest): PreparedCommit {
+  const { lock, placement, tip, durability } = request;
+  const { roots } = placement;
+  const durable = durability === 'commit';
+  const slot = durable ? nextSlot(tip.durableSlot) : -1;
+  const entry = lock.retain(roots, slot);
+  const cost: CommitCounts = { count: 1, pages: 0, runs: 0, bytes: 0, flushes: 0 };
+
+  const job = new Job();
+  job.guard(WORD.poisoned, 0).guard(WORD.published, shortId(tip.roots.id));
+  if (durable) job.store(WORD.commitInProgress, entry + 1);
+  writePlacement(request, job, cost);
+  const bytesSinceDurable = tip.bytesSinceDurable + cost.bytes;
+  if (durable) flushWithMeta(request, job, cost, slot, bytesSinceDurable > TWO_FLUSH_BYTES);
+  publish(job, entry, roots.id, tip.commits + 1);
+  job.store(WORD.sweep, placement.sweep);
+  const writtenUntil = Math.max(tip.writtenUntil, roots.filePages, request.zeroUntil);
+  job.store(WORD.writtenUntil, writtenUntil);
+  if (durable) settleDurable(job, entry, reservationAfter(roots.id));
+  endJob(job, entry, true);
+
+  return {
+    job,
+    cost,
+    tip: {
+      roots,
+      entry,
+      durableId: durable ? roots.id : tip.durableId,
+      durableEntry: durable ? entry : tip.durableEntry,
+      durableSlot: durable ? slot : tip.durableSlot,
+      commits: tip.commits + 1,
+      writtenUntil,
+      bytesSinceDurable: durable ? 0 : bytesSinceDurable,
+    },
+  };
+}
+
+/**
+ * The job that makes the snapshot of `tip`, already published, durable: for `flush`, the timer of
+ * `interval`, a clean close. Always two flushes, so that it needs no walk. With the tip durable already
+ * it is a confirming meta, which reserves ids and says that its snapshot is known to be whole.
+ */
+export function prepareFlush(
+  storage: Storage,
+  lock: LockWords,
+  identity: DatabaseIdentity,
+  tip: Tip,
+): PreparedCommit {
+  const confirming = tip.durableEntry === tip.entry;
+  const slot = nextSlot(tip.durableSlot);
+  const reserved = reservationAfter(Math.max(lock.lastIdStarted, tip.roots.id));
+  const kind = confirming ? META_KIND.confirming : META_KIND.twoFlushes;
+  const bytes = metaBytes(storage, identity, tip.roots, slot, kind, tip.durableId, reserved);
+  const job = new Job();
+  job.guard(WORD.poisoned, 0);
+  if (!confirming) {
+    // Only now: until D is this snapshot, its entry must not name a slot that holds something else.
+    job.store(entryAt(tip.entry) + ENTRY.metaSlot, slot + 1);
+    job.store(WORD.commitInProgress, tip.entry + 1).flush();
+  }
+  job.write().piece(bytes, 0, META_SLOT_BYTES, META_SLOT_OFFSETS[slot]!).flush();
+  job.store(entryAt(tip.entry) + ENTRY.metaSlot, slot + 1);
+  settleDurable(job, tip.entry, reserved);
+  endJob(job, tip.entry, false);
+  return {
+    job,
+    cost: { count: 0, pages: 0, runs: 0, bytes: META_SLOT_BYTES, flushes: confirming ? 1 : 2 },
+    tip: {
+      ...tip,
+      durableId: tip.roots.id,
+      durableEntry: tip.entry,
+      durableSlot: slot,
+      bytesSinceDurable: 0,
+    },
+  };
+}
+
+/** Step 3: the pages of the commit. */
+function writePlacement(request: CommitRequest, job: Job, cost: CommitCounts): void {
+  const { identity, placement } = request;
+  const { pageSize } = identity;
+  job.writePages(pageSize, identity.secretLow, identity.secretHigh);
+  let next = -1;
+  for (const { page, bytes, o } of placement.pages) {
+    job.piece(bytes, o, pageSize, page * pageSize);
+    if (page !== next) cost.runs++;
+    next = page + 1;
+  }
+  for (const { page, run } of placement.runs) {
+    job.piece(run.bytes, 0, run.heads * pageSize, page * pageSize);
+  }
+  if (placement.runs.length > 0) job.write();
+  for (const { page, run } of placement.runs) {
+    const start = run.heads * pageSize;
+    const length = run.bytes.length - start;
+    if (length > 0) job.piece(run.bytes, start, length, page * pageSize + start);
+    cost.pages += run.pages;
+    cost.runs++;
+  }
+  cost.pages += placement.pages.length;
+  cost.bytes += cost.pages * pageSize;
+  const { filePages } = placement.roots;
+  if (request.zeroUntil > filePages) {
+    job.zero(filePages * pageSize, (request.zeroUntil - filePages) * pageSize);
+    cost.bytes += (request.zeroUntil - filePages) * pageSize;
+  }
+  job.notify();
+}
+
+/** Step 4: the meta and the flush. */
+function flushWithMeta(
+  request: CommitRequest,
+  job: Job,
+  cost: CommitCounts,
+  slot: number,
+  twice: boolean,
+): void {
+  const { storage, identity, placement, tip } = request;
+  const { roots } = placement;
+  const kind = twice ? META_KIND.twoFlushes : META_KIND.oneFlush;
+  const reserved = reservationAfter(roots.id);
+  const bytes = metaBytes(storage, identity, roots, slot, kind, tip.durableId, reserved);
+  if (twice) job.flush();
+  job.write().piece(bytes, 0, META_SLOT_BYTES, META_SLOT_OFFSETS[slot]!).flush();
+  cost.bytes += META_SLOT_BYTES;
+  cost.flushes += twice ? 2 : 1;
+}
+
+/** Step 5: readers use the snapshot from the second store on. */
+function publish(job: Job, entry: number, id: number, commits: number): void {
+  job.store(WORD.publishedEntry, entry);
+  job.store(WORD.published, shortId(id));
+  job.store(WORD.commits, commits | 0);
+}
+
+function settleDurable(job: Job, entry: number, reserved: number): void {
+  job.store(WORD.durable, entry + 1);
+  // Low first: torn across 2^32 it is too small, which only costs a confirming meta.
+  job.store(WORD.idsReservedUntil, reserved | 0);
+  job.store(WORD.idsReservedUntil + 1, high32(reserved));
+  job.store(WORD.commitInProgress, 0);
+}
+
+function endJob(job: Job, entry: number, ownsEntry: boolean): void {
+  job.onAbort().store(WORD.commitInProgress, 0);
+  if (ownsEntry) job.store(entryAt(entry) + ENTRY.state, 0);
+  job.onPoison().storeErrno(WORD.poisonErrno).store(WORD.poisoned, 1);
+  job.finally().release();
+}

@@ -1,0 +1,177 @@
+/** Storage on a real file: the addon, with paths and the lock file's name. */
+
+import { statSync } from 'node:fs';
+import { Segment } from '../format/segment.ts';
+import type { Job } from './job.ts';
+import type { FileStatus, Native, NativeFile, NativeSharedWords } from './native.ts';
+import { native } from './native.ts';
+import type { Storage } from './storage.ts';
+
+/** How a file is opened. */
+export interface StorageOptions {
+  /** O_RDWR; without it nothing can be locked or written, and no lock file is used. */
+  readonly write: boolean;
+  /** O_CREAT | O_EXCL. */
+  readonly create: boolean;
+}
+
+export class MappedStorage implements Storage {
+  readonly path: string;
+  readonly writable: boolean;
+  private readonly addon: Native;
+  private readonly file: NativeFile;
+  private shared: NativeSharedWords | undefined;
+  private readonly segments: Segment[] = [];
+  private readonly lockPath: string | undefined;
+
+  /** `path` is the real path, symlinks resolved; undefined for an anonymous memory file. */
+  constructor(path: string | undefined, options: StorageOptions) {
+    this.addon = native();
+    this.path = path ?? ':memory:';
+    this.writable = options.write;
+    this.lockPath = path === undefined || !options.write ? undefined : `${path}-lock`;
+    this.file =
+      path === undefined ? this.addon.openMemory() : this.addon.openFile(path, options);
+  }
+
+  status(): FileStatus {
+    return this.file.status();
+  }
+  readAt(target: Uint8Array, fileOffset: number): number {
+    return this.file.readAt(target, fileOffset);
+  }
+  map(reserveBytes: number, segmentBytes: number): number {
+    return this.file.map(reserveBytes, segmentBytes);
+  }
+  segment(index: number): Segment {
+    let segment = this.segments[index];
+    if (segment === undefined) {
+      segment = new Segment(this.file.segment(index));
+      this.segments[index] = segment;
+    }
+    return segment;
+  }
+  grow(sizeBytes: number): void {
+    this.file.grow(sizeBytes);
+  }
+  truncate(sizeBytes: number): void {
+    this.file.truncate(sizeBytes);
+  }
+
+  run(job: Job, written?: () => void): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.file.run(
+        Float64Array.from(job.steps),
+        job.buffers,
+        this.shared?.words ?? null,
+        (error) => {
+          if (error === null) resolve();
+          else reject(error);
+        },
+        written ?? null,
+      );
+    });
+  }
+  runSync(job: Job): void {
+    this.file.runSync(Float64Array.from(job.steps), job.buffers, this.shared?.words ?? null);
+  }
+
+  tryLock(byte: number): boolean {
+    return this.writable ? this.file.tryLock(byte) : true;
+  }
+  unlock(byte: number): void {
+    if (this.writable) this.file.unlock(byte);
+  }
+  isLocked(byte: number, count: number): boolean {
+    return this.writable ? this.file.isLocked(byte, count) : false;
+  }
+  acquireWriter(timeoutMs: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.file.acquireWriter(timeoutMs, (error) => {
+        if (error === null) resolve();
+        else reject(error);
+      });
+    });
+  }
+  acquireWriterSync(timeoutMs: number): void {
+    this.file.acquireWriterSync(timeoutMs);
+  }
+  tryAcquireWriter(): boolean {
+    return this.file.tryAcquireWriter();
+  }
+  releaseWriter(): void {
+    this.file.releaseWriter();
+  }
+  writerIsAwaited(): boolean {
+    return this.file.writerIsAwaited();
+  }
+
+  openShared(sizeBytes: number, create: boolean): Int32Array | undefined {
+    if (this.lockPath === undefined) {
+      // Nobody else can open this: memory of our own does as well.
+      if (!create) return undefined;
+      this.shared?.close();
+      this.shared = this.addon.openShared(null, sizeBytes, { create, write: true });
+      return this.shared.words;
+    }
+    if (!create && this.sharedBytes() < sizeBytes) return undefined;
+    this.shared?.close();
+    this.shared = this.addon.openShared(this.lockPath, sizeBytes, { create, write: true });
+    return this.shared.words;
+  }
+  sharedBytes(): number {
+    if (this.lockPath === undefined) return 0;
+    return statSync(this.lockPath, { throwIfNoEntry: false })?.size ?? 0;
+  }
+
+  faultWords(): Int32Array {
+    return this.file.faultWords();
+  }
+  remapFaults(): number {
+    return this.file.remapFaults();
+  }
+  resident(fileOffset: number, lengthBytes: number): number {
+    return this.file.resident(fileOffset, lengthBytes);
+  }
+
+  hash(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    seedLow: number,
+    seedHigh: number,
+    target: Uint8Array,
+    at: number,
+  ): void {
+    this.addon.hash(bytes, start, end, seedLow >>> 0, seedHigh >>> 0, target, at);
+  }
+  pageIsIntact(
+    bytes: Uint8Array,
+    start: number,
+    pageBytes: number,
+    page: number,
+    secretLow: number,
+    secretHigh: number,
+  ): boolean {
+    return this.addon.pageIsIntact(
+      bytes,
+      start,
+      pageBytes,
+      page,
+      secretLow >>> 0,
+      secretHigh >>> 0,
+    );
+  }
+  bootId(): string {
+    return this.addon.bootId();
+  }
+  identity(): { pid: number; thread: number; startedAt: number } {
+    return this.addon.identity();
+  }
+
+  close(): void {
+    this.file.close();
+    this.shared?.close();
+    this.shared = undefined;
+  }
+}

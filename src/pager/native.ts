@@ -1,0 +1,199 @@
+/**
+ * The addon's surface, as TypeScript sees it. `native/` knows bytes, addresses, file descriptors
+ * and locks; it knows no page type and no JavaScript value.
+ *
+ * Failures throw a {@link NativeError}: an Error with `syscall`, `errno` and `code` ('ENOSPC'), as
+ * Node's own fs does. Bad arguments throw TypeError or RangeError before anything is done.
+ */
+
+import { createRequire } from 'node:module';
+
+/** What the addon throws when a call of the operating system fails. */
+export interface NativeError extends Error {
+  readonly syscall: string;
+  readonly errno: number;
+  readonly code: string;
+}
+
+export interface FileStatus {
+  /** Device and inode as decimal strings: both may pass 2^53. */
+  readonly device: string;
+  readonly inode: string;
+  readonly kind: 'file' | 'directory' | 'other';
+  readonly sizeBytes: number;
+  readonly links: number;
+  /** statfs f_type on Linux, 0 elsewhere. */
+  readonly filesystem: number;
+}
+
+/**
+ * One open file of one environment (thread), with an open file description of its own, so that
+ * its locks conflict with those of every other handle, in this process or another.
+ */
+export interface NativeFile {
+  /** The status of the file behind the descriptor. */
+  status(): FileStatus;
+
+  /**
+   * Reserves address space and maps the file `MAP_SHARED`, `PROT_READ`. A file that this process
+   * has mapped already is not mapped twice: the mapping is shared through the registry and lives
+   * until the last handle on it is closed. Returns the bytes that could be reserved, a multiple of
+   * `segmentBytes`, less than asked when RLIMIT_AS or the kernel refuses more.
+   */
+  map(reserveBytes: number, segmentBytes: number): number;
+
+  /**
+   * The i-th segment of the mapping as one external ArrayBuffer of `segmentBytes`; made when first
+   * asked for, the same object each time. Pages past the end of the file become valid when it grows.
+   */
+  segment(index: number): ArrayBuffer;
+
+  /** Makes the file at least `sizeBytes` long with blocks allocated (fallocate). ENOSPC is thrown. */
+  grow(sizeBytes: number): void;
+  /** Sets the length with ftruncate, in either direction. */
+  truncate(sizeBytes: number): void;
+  /** Reads with pread, not through the mapping: bytes read, short at the end of the file. */
+  readAt(target: Uint8Array, fileOffset: number): number;
+
+  /** OFD locks on one byte at 2^62 + `byte` of this file, exclusive. */
+  tryLock(byte: number): boolean;
+  unlock(byte: number): void;
+  /** Whether someone else holds a lock on one of the bytes [byte, byte + count). */
+  isLocked(byte: number, count: number): boolean;
+
+  /**
+   * Takes the writer lock: at once when free and nobody waits, else through the turnstile
+   * (lock `next`, lock `writer`, unlock `next`) on a waiting thread of our own. The callback is
+   * told null when it is held, or a NativeError with code 'ETIMEDOUT' after `timeoutMs`.
+   * The lock is counted: each success is given back by one `releaseWriter` or one RELEASE step.
+   */
+  acquireWriter(timeoutMs: number, done: (error: NativeError | null) => void): void;
+  /** As acquireWriter, but waits here. Throws ETIMEDOUT. */
+  acquireWriterSync(timeoutMs: number): void;
+  /** Takes it only if that can be done now (true also when this handle holds it already). */
+  tryAcquireWriter(): boolean;
+  releaseWriter(): void;
+  /** Whether another handle waits at the turnstile. */
+  writerIsAwaited(): boolean;
+
+  /**
+   * Runs a job (see job.ts for its grammar) on this handle's own thread, after the jobs queued
+   * before it. `done(null)` when every step was done. `written` is called when a NOTIFY step is reached.
+   * The buffers are kept alive until `done`.
+   */
+  run(
+    steps: Float64Array,
+    buffers: readonly Uint8Array[],
+    words: Int32Array | null,
+    done: (error: NativeError | null) => void,
+    written: (() => void) | null,
+  ): void;
+  /** The same, here, after the queued jobs have finished. Throws NativeError. */
+  runSync(steps: Float64Array, buffers: readonly Uint8Array[], words: Int32Array | null): void;
+  /** Jobs queued or running. */
+  pending(): number;
+
+  /** mincore: how many OS pages of [offset, offset + length) of the file are in memory. */
+  resident(fileOffset: number, lengthBytes: number): number;
+  /** madvise over the whole mapping: 'normal' | 'random' | 'sequential', or a range 'willneed'. */
+  advise(
+    kind: 'normal' | 'random' | 'sequential' | 'willneed',
+    fileOffset: number,
+    lengthBytes: number,
+  ): void;
+
+  /**
+   * The guard's words, shared by all handles on this mapping: [0] ranges replaced now,
+   * [1] faults caught ever. Read with Atomics.load.
+   */
+  faultWords(): Int32Array;
+  /** Tries to map the file again over each replaced range; returns how many are still replaced. */
+  remapFaults(): number;
+
+  /**
+   * Waits for queued jobs, drops every lock, detaches the ArrayBuffers, lets go of the mapping and
+   * closes the descriptor. Safe to call twice.
+   */
+  close(): void;
+}
+
+/** A small file mapped `MAP_SHARED` read-write: the lock file, shared memory of all processes. */
+export interface NativeSharedWords {
+  readonly words: Int32Array;
+  status(): FileStatus;
+  close(): void;
+}
+
+export interface Native {
+  /**
+   * Opens with O_CLOEXEC. `create` adds O_CREAT | O_EXCL. Mode 0o666 less the umask.
+   */
+  openFile(path: string, options: { write: boolean; create: boolean }): NativeFile;
+  /** An anonymous memory file (memfd). */
+  openMemory(): NativeFile;
+  /**
+   * Maps a file of exactly `sizeBytes` read-write (`write` false: read-only). `create`: made when
+   * absent (O_CREAT) and, when shorter than that, written out in full with zeros, never sparse.
+   * Without a path: anonymous shared memory.
+   */
+  openShared(
+    path: string | null,
+    sizeBytes: number,
+    options: { create: boolean; write: boolean },
+  ): NativeSharedWords;
+  /** Renames without replacing (renameat2 RENAME_NOREPLACE; link and unlink where absent). EEXIST. */
+  renameNoReplace(from: string, to: string): void;
+  /** fsync of a directory. */
+  syncDirectory(path: string): void;
+  /**
+   * XXH3-64 of `bytes[start, end)` seeded with `seedLow + 2^32 seedHigh`, written little-endian at
+   * `target[at, at + 8)`.
+   */
+  hash(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    seedLow: number,
+    seedHigh: number,
+    target: Uint8Array,
+    at: number,
+  ): void;
+  /** Whether the page of `pageBytes` at `start` carries the checksum that a WRITE_PAGES step gives it. */
+  pageIsIntact(
+    bytes: Uint8Array,
+    start: number,
+    pageBytes: number,
+    page: number,
+    secretLow: number,
+    secretHigh: number,
+  ): boolean;
+  /** Page faults of this process: getrusage. */
+  faults(): { minor: number; major: number };
+  /** An id of this boot of the machine, '' where there is none. */
+  bootId(): string;
+  /** Nanoseconds at which this process started, for telling processes with one pid apart; thread id. */
+  identity(): { pid: number; thread: number; startedAt: number };
+  /** Whether this process is a child of the one that loaded the addon, made by fork without exec. */
+  forked(): boolean;
+  readonly osPageSize: number;
+}
+
+const require = createRequire(import.meta.url);
+let loaded: Native | undefined;
+
+/**
+ * The addon, loaded when first needed. The error of a missing build names the command that makes it.
+ */
+export function native(): Native {
+  if (loaded === undefined) {
+    const path = '../../build/Release/coppice.node';
+    try {
+      loaded = require(path) as Native;
+    } catch (cause) {
+      throw new Error('The native addon of coppice is not built. Run "npm rebuild coppice".', {
+        cause,
+      });
+    }
+  }
+  return loaded;
+}

@@ -1,0 +1,220 @@
+/**
+ * Joining or recovering a database: what happens between `open` and the first read.
+ *
+ * Every opener takes the opener lock and holds it until it has joined or recovered. Whoever is not
+ * alone joins, the lock file being the truth; whoever is alone finds out what the file holds.
+ */
+
+import { CorruptionError, DatabaseLockedError } from '../errors.ts';
+import { Geometry } from '../format/geometry.ts';
+import { LOCK_BYTE, lockFileBytes, WORD } from '../format/lock-file.ts';
+import { Job } from './job.ts';
+import { type LockFileIdentity, LockWords } from './lock-words.ts';
+import { MappedPages, type Verify } from './mapped-pages.ts';
+import { type DatabaseIdentity, readMetas } from './metas.ts';
+import {
+  clearPoison,
+  finishDeadCommit,
+  makePublishedDurable,
+  type Recovered,
+  recoverFromSlots,
+  recoverPrevious,
+} from './recovery.ts';
+import { Readers } from './readers.ts';
+import type { Storage } from './storage.ts';
+
+/** Options of opening that the pager needs; all validated. */
+export interface OpenFileOptions {
+  readonly addressSpace: number;
+  readonly segmentBytes: number;
+  readonly lockTimeout: number;
+  readonly maxReaders: number;
+  readonly verify: Verify;
+  readonly recoverPrevious: boolean;
+}
+
+/** An opened file: everything that the pager works with. */
+export interface OpenedFile {
+  readonly storage: Storage;
+  readonly geometry: Geometry;
+  readonly identity: DatabaseIdentity;
+  readonly lock: LockWords;
+  readonly pages: MappedPages;
+  readonly readers: Readers;
+  readonly recovered: Recovered | undefined;
+}
+
+/** More bytes than any lock byte beyond the first slot: a range that holds all of them. */
+const ALL_SLOTS = 2 ** 20;
+/** How long to sleep between tries at the opener lock, in milliseconds. */
+const OPENER_POLL_MS = 2;
+
+/**
+ * Opens the database behind `storage`. Throws NotADatabaseError, FormatVersionError, CorruptionError,
+ * StorageFaultError, DatabaseLockedError, ReadersFullError; the caller then closes the storage.
+ */
+export function openFile(storage: Storage, options: OpenFileOptions): OpenedFile {
+  takeOpenerLock(storage, options.lockTimeout);
+  try {
+    const metas = readMetas(storage);
+    const newest = metas[0]!;
+    const identity: DatabaseIdentity = {
+      uuid: newest.uuid,
+      secretLow: newest.secretLow,
+      secretHigh: newest.secretHigh,
+      pageSize: newest.pageSize,
+    };
+    const geometry = new Geometry(newest.pageSize, options.segmentBytes);
+    const mappedBytes = storage.map(options.addressSpace, options.segmentBytes);
+    const secret = { low: newest.secretLow, high: newest.secretHigh };
+    const pages = new MappedPages(storage, geometry, secret, options.verify, mappedBytes);
+    const alone = !storage.isLocked(LOCK_BYTE.firstSlot, ALL_SLOTS);
+    const lockIdentity = lockFileIdentity(storage, identity);
+    let lock: LockWords;
+    let recovered: Recovered | undefined;
+    if (alone) {
+      recovered = recover(storage, lockIdentity, pages, identity, options);
+      lock = makeLockFile(storage, lockIdentity, options.maxReaders, recovered);
+    } else {
+      lock = joinLockFile(storage, lockIdentity);
+    }
+    const entry = lock.findEntry(lock.published);
+    const readers = new Readers(storage, lock, lock.entryRoots(entry));
+    return { storage, geometry, identity, lock, pages, readers, recovered };
+  } finally {
+    storage.unlock(LOCK_BYTE.opener);
+  }
+}
+
+function takeOpenerLock(storage: Storage, timeoutMs: number): void {
+  const deadline = Date.now() + timeoutMs;
+  const sleeper = new Int32Array(new SharedArrayBuffer(4));
+  while (!storage.tryLock(LOCK_BYTE.opener)) {
+    if (Date.now() >= deadline) {
+      throw new DatabaseLockedError(
+        `${storage.path} is being opened by another process, which has not finished within ` +
+          `${timeoutMs} ms (lockTimeout).`,
+      );
+    }
+    Atomics.wait(sleeper, 0, 0, OPENER_POLL_MS);
+  }
+}
+
+/** The lock file as it is, undefined when there is none that could be read. */
+function existingLockFile(storage: Storage): LockWords | undefined {
+  const bytes = storage.sharedBytes();
+  if (bytes < lockFileBytes(1)) return undefined;
+  const header = storage.openShared(lockFileBytes(1), false);
+  if (header === undefined) return undefined;
+  // How many slots it has was chosen by whoever made it.
+  const slots = Atomics.load(header, WORD.readerSlots);
+  if (slots < 1 || lockFileBytes(slots) > bytes) return undefined;
+  const words = storage.openShared(lockFileBytes(slots), false);
+  return words === undefined ? undefined : new LockWords(words, slots);
+}
+
+function joinLockFile(storage: Storage, identity: LockFileIdentity): LockWords {
+  const lock = existingLockFile(storage);
+  if (lock?.belongsTo(identity)) return lock;
+  throw new DatabaseLockedError(
+    `${storage.path} is open in another process, but its lock file ${storage.path}-lock ` +
+      (lock === undefined ? 'is not there. ' : 'belongs to another file or start of the machine. ') +
+      'Close the database everywhere, then open it again.',
+  );
+}
+
+/** A new lock file whose one snapshot is the recovered one. Alone. */
+function makeLockFile(
+  storage: Storage,
+  identity: LockFileIdentity,
+  maxReaders: number,
+  found: Recovered,
+): LockWords {
+  const words = storage.openShared(lockFileBytes(maxReaders), true);
+  if (words === undefined) {
+    throw new DatabaseLockedError(`The lock file ${storage.path}-lock could not be made.`);
+  }
+  const lock = new LockWords(words, maxReaders);
+  lock.rebuild(identity);
+  const entry = lock.retain(found.roots, found.slot);
+  // Rule 3: the first writer starts above what was reserved, and so confirms D first.
+  lock.lastIdStarted = found.idsReservedUntil;
+  lock.idsReservedUntil = found.idsReservedUntil;
+  lock.durableEntry = entry;
+  lock.publish(entry);
+  lock.finishRebuild();
+  return lock;
+}
+
+function lockFileIdentity(storage: Storage, identity: DatabaseIdentity): LockFileIdentity {
+  const { device, inode } = storage.status();
+  return { bootId: storage.bootId(), device, inode, uuid: identity.uuid };
+}
+
+/** Alone: what the file holds, made durable. */
+function recover(
+  storage: Storage,
+  lockIdentity: LockFileIdentity,
+  pages: MappedPages,
+  identity: DatabaseIdentity,
+  options: OpenFileOptions,
+): Recovered {
+  if (options.recoverPrevious) {
+    const found = recoverPrevious(storage, pages, readMetas(storage));
+    clearPoison(storage, found.slot);
+    return found;
+  }
+  const lock = existingLockFile(storage);
+  if (lock?.belongsTo(lockIdentity) && hasSnapshots(lock)) {
+    // Processes died, or closed, and the machine did not: the lock file knows more than the slots.
+    const found = recoverFromLockFile(storage, lock, pages, identity);
+    if (found !== undefined) return found;
+  }
+  const found = recoverFromSlots(storage, pages, readMetas(storage));
+  // What is gone on from may be in the page cache only.
+  if (storage.writable) storage.runSync(new Job().flush());
+  return found;
+}
+
+function recoverFromLockFile(
+  storage: Storage,
+  lock: LockWords,
+  pages: MappedPages,
+  identity: DatabaseIdentity,
+): Recovered | undefined {
+  if (lock.poisoned) {
+    const found = durableOf(lock);
+    clearPoison(storage, found.slot);
+    return found;
+  }
+  finishDeadCommit(storage, lock, pages, identity);
+  const published = lock.entryId(lock.findEntry(lock.published));
+  const newest = readMetas(storage)[0]!.transaction;
+  // Older than a slot: the file was replaced under its lock file, or restored.
+  if (published < newest) return undefined;
+  const fault = makePublishedDurable(storage, lock, pages, identity);
+  if (fault === undefined) return durableOf(lock);
+  if (published > newest) return undefined;
+  throw new CorruptionError(fault.page, `${storage.path}: page ${fault.page}: ${fault.what}.`);
+}
+
+function hasSnapshots(lock: LockWords): boolean {
+  return (
+    lock.findEntry(lock.published) >= 0 &&
+    lock.durableEntry >= 0 &&
+    lock.durableEntry < lock.entries &&
+    lock.isRetained(lock.durableEntry) &&
+    lock.entryMetaSlot(lock.durableEntry) >= 0
+  );
+}
+
+function durableOf(lock: LockWords): Recovered {
+  const entry = lock.durableEntry;
+  return {
+    roots: lock.entryRoots(entry),
+    slot: lock.entryMetaSlot(entry),
+    // Nothing that was started since may be started again.
+    idsReservedUntil: Math.max(lock.idsReservedUntil, lock.lastIdStarted),
+    steppedBackFrom: 0,
+  };
+}

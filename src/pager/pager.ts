@@ -1,0 +1,533 @@
+/**
+ * The pager: one handle's view of a database file. It opens write sessions, commits them, and makes
+ * what is published durable; readers go through `readers` and `pages`.
+ *
+ *     idle -> beginWrite: lock held -> commit: job in flight -> written: the next session may begin
+ *                                                            -> done: durable, published, lock released
+ */
+
+import { DatabaseClosedError, IoError, ReadOnlyError } from '../errors.ts';
+import { WORD } from '../format/lock-file.ts';
+import { type PreparedCommit, prepareCommit, prepareFlush } from './commit.ts';
+import {
+  diskFullError,
+  ioError,
+  isDiskFull,
+  isNativeError,
+  lockTimeoutError,
+  poisonedError,
+} from './failures.ts';
+import { Job } from './job.ts';
+import type { LockWords } from './lock-words.ts';
+import type { MappedPages } from './mapped-pages.ts';
+import type { OpenedFile } from './open-file.ts';
+import { type Placement, place } from './placement.ts';
+import type { Readers } from './readers.ts';
+import { finishDeadCommit } from './recovery.ts';
+import { nextId, type SnapshotRoots, shortId } from './snapshot.ts';
+import type { Storage } from './storage.ts';
+import { ChunkPool, WritePages } from './write-pages.ts';
+import type { CommitCounts, Durability, Tip, WriteSession } from './write-session.ts';
+
+/** Growth steps: an eighth of the file, within these bounds (rule 6). */
+const MIN_STEP_BYTES: number = 2 ** 20;
+const MAX_STEP_BYTES: number = 2 ** 28;
+/** A commit of fewer pages that grows the file also writes zeros ahead, at most this much. */
+const SMALL_COMMIT_PAGES = 256;
+const MIN_ZERO_BYTES: number = 2 ** 18;
+const MAX_ZERO_BYTES: number = 2 ** 22;
+
+/** A commit that was submitted and has not been told of yet. */
+interface InFlight {
+  readonly tip: Tip;
+  /** Its pages can be read; the next session may build on them. */
+  readonly written: Promise<void>;
+  readonly done: Promise<void>;
+}
+
+export interface PagerOptions {
+  readonly lockTimeout: number;
+  readonly maxGrowth: number;
+  readonly readOnly: boolean;
+}
+
+export class Pager {
+  readonly storage: Storage;
+  readonly lock: LockWords;
+  readonly pages: MappedPages;
+  readonly readers: Readers;
+  readonly counts: CommitCounts = { count: 0, pages: 0, runs: 0, bytes: 0, flushes: 0 };
+  private readonly file: OpenedFile;
+  private readonly options: PagerOptions;
+  private readonly pool = new ChunkPool();
+  private inFlight: InFlight | undefined;
+  private isClosed = false;
+
+  constructor(file: OpenedFile, options: PagerOptions) {
+    this.file = file;
+    this.storage = file.storage;
+    this.lock = file.lock;
+    this.pages = file.pages;
+    this.readers = file.readers;
+    this.options = options;
+  }
+
+  get path(): string {
+    return this.storage.path;
+  }
+  get closed(): boolean {
+    return this.isClosed;
+  }
+
+  // Sessions
+
+  /**
+   * Takes the writer lock and begins a transaction on the newest state. While a commit of this handle is
+   * being flushed the lock is kept and the next session builds on that commit, unless someone waits.
+   */
+  async beginWrite(): Promise<WriteSession> {
+    this.requireWritable();
+    const before = this.inFlight;
+    if (before !== undefined) {
+      await before.written;
+      if (this.storage.writerIsAwaited()) await before.done;
+    }
+    if (this.inFlight === undefined || !this.storage.tryAcquireWriter()) {
+      await this.inFlight?.done;
+      await this.storage.acquireWriter(this.options.lockTimeout).catch(this.lockFailed);
+    }
+    if (this.isClosed) {
+      this.storage.releaseWriter();
+      throw this.closedError();
+    }
+    try {
+      this.startWriting();
+      if (this.idsAreUsedUp()) {
+        await this.inFlight?.done;
+        // The flush gives the lock back once; this session keeps its own hold.
+        this.storage.tryAcquireWriter();
+        await this.run(prepareFlush(this.storage, this.lock, this.file.identity, this.tip()));
+      }
+      return this.newSession();
+    } catch (error) {
+      this.storage.releaseWriter();
+      throw error;
+    }
+  }
+
+  /** The same, waiting here. */
+  beginWriteSync(): WriteSession {
+    this.requireWritable();
+    this.drain();
+    try {
+      this.storage.acquireWriterSync(this.options.lockTimeout);
+    } catch (error) {
+      this.lockFailed(error);
+    }
+    try {
+      this.startWriting();
+      if (this.idsAreUsedUp()) {
+        this.storage.tryAcquireWriter();
+        this.runSync(prepareFlush(this.storage, this.lock, this.file.identity, this.tip()));
+      }
+      return this.newSession();
+    } catch (error) {
+      this.storage.releaseWriter();
+      throw error;
+    }
+  }
+
+  /** Ends a session without a trace, its id apart. */
+  abort(session: WriteSession): void {
+    session.pages.dispose();
+    this.storage.releaseWriter();
+  }
+
+  // Commit
+
+  /**
+   * Commits the session with that catalogue root. Resolves when the durability says so. On failure
+   * nothing was published. A session that changed nothing is ended.
+   */
+  commit(
+    session: WriteSession,
+    cataloguePage: number,
+    catalogueBirth: number,
+    durability: Durability,
+  ): Promise<void> {
+    if (!session.pages.changed) {
+      const before = this.inFlight;
+      this.abort(session);
+      return before === undefined ? Promise.resolve() : before.done;
+    }
+    let prepared: PreparedCommit;
+    try {
+      prepared = this.prepare(session, cataloguePage, catalogueBirth, durability);
+    } catch (error) {
+      this.abort(session);
+      return Promise.reject(error);
+    }
+    if (durability !== 'commit' && this.inFlight === undefined) {
+      // Nothing to wait for: a hop to another thread would cost more than the write.
+      try {
+        this.runSync(prepared);
+        return Promise.resolve();
+      } catch (error) {
+        return Promise.reject(error);
+      } finally {
+        session.pages.dispose();
+      }
+    }
+    return this.run(prepared, () => session.pages.dispose());
+  }
+
+  /** The same, waiting here. */
+  commitSync(
+    session: WriteSession,
+    cataloguePage: number,
+    catalogueBirth: number,
+    durability: Durability,
+  ): void {
+    if (!session.pages.changed) {
+      this.abort(session);
+      return;
+    }
+    let prepared: PreparedCommit;
+    try {
+      prepared = this.prepare(session, cataloguePage, catalogueBirth, durability);
+    } catch (error) {
+      this.abort(session);
+      throw error;
+    }
+    try {
+      this.runSync(prepared);
+    } finally {
+      session.pages.dispose();
+    }
+  }
+
+  // Durability
+
+  /** Whether the published snapshot survives a power failure. */
+  get isDurable(): boolean {
+    const durable = this.lock.durableEntry;
+    return durable >= 0 && shortId(this.lock.entryId(durable)) === this.lock.published;
+  }
+
+  /** Makes what is published durable. */
+  async flush(): Promise<void> {
+    this.requireWritable();
+    await this.inFlight?.done;
+    if (this.isDurable) return;
+    await this.storage.acquireWriter(this.options.lockTimeout).catch(this.lockFailed);
+    let prepared: PreparedCommit;
+    try {
+      this.startWriting();
+      if (this.isDurable) {
+        this.storage.releaseWriter();
+        return;
+      }
+      prepared = prepareFlush(this.storage, this.lock, this.file.identity, this.tip());
+    } catch (error) {
+      this.storage.releaseWriter();
+      throw error;
+    }
+    await this.run(prepared);
+  }
+
+  /** The same, waiting here. */
+  flushSync(): void {
+    this.requireWritable();
+    this.drain();
+    if (this.isDurable) return;
+    try {
+      this.storage.acquireWriterSync(this.options.lockTimeout);
+    } catch (error) {
+      this.lockFailed(error);
+    }
+    let prepared: PreparedCommit | undefined;
+    try {
+      this.startWriting();
+      if (!this.isDurable) {
+        prepared = prepareFlush(this.storage, this.lock, this.file.identity, this.tip());
+      }
+    } finally {
+      if (prepared === undefined) this.storage.releaseWriter();
+    }
+    if (prepared !== undefined) this.runSync(prepared);
+  }
+
+  /**
+   * Gives the unused end of the file back and lets go of everything. What is published and not durable
+   * has to be flushed before. Safe to call twice.
+   */
+  close(): void {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    try {
+      this.giveBackUnusedStep();
+    } finally {
+      this.readers.close();
+      this.storage.close();
+    }
+  }
+
+  // Steps
+
+  /** Step 1: the poison flag first, then what a dead writer left. The lock is held. */
+  private startWriting(): void {
+    if (this.lock.poisoned) throw poisonedError(this.path, this.lock);
+    if (this.inFlight !== undefined) return;
+    const { storage, lock, pages } = this;
+    if (lock.commitInProgress >= 0) {
+      try {
+        finishDeadCommit(storage, lock, pages, this.file.identity);
+      } catch (error) {
+        throw this.translate(error, 0);
+      }
+    }
+    this.lock.setHolder(WORD.writer, storage.identity());
+  }
+
+  /** Rule 3: whether the next id is not reserved by a durable meta. */
+  private idsAreUsedUp(): boolean {
+    return this.nextTransaction() >= this.lock.idsReservedUntil;
+  }
+
+  private nextTransaction(): number {
+    return nextId(Math.max(this.lock.lastIdStarted, this.tip().roots.id));
+  }
+
+  /** Step 2: an id of its own, and private memory. */
+  private newSession(): WriteSession {
+    const { sizeBytes, links } = this.storage.status();
+    if (links === 0 && this.path !== ':memory:') {
+      throw new IoError('open', 2, `${this.path} was deleted; nothing can be committed to it.`);
+    }
+    const base = this.tip().roots;
+    const id = this.nextTransaction();
+    this.lock.lastIdStarted = id;
+    this.pages.healFaults();
+    const pages = new WritePages(this.storage, this.pages, this.pool, id);
+    return { id, base, pages, filePages: Math.floor(sizeBytes / this.file.geometry.pageSize) };
+  }
+
+  /** Steps 2 and 3 up to the job: places, the file's length, the retained entry. */
+  private prepare(
+    session: WriteSession,
+    cataloguePage: number,
+    catalogueBirth: number,
+    durability: Durability,
+  ): PreparedCommit {
+    const tip = this.tip();
+    const retained = this.dropUnneeded(tip);
+    const placement = place({
+      id: session.id,
+      base: session.base,
+      pages: session.pages,
+      cataloguePage,
+      catalogueBirth,
+      retained,
+      sweep: this.lock.load(WORD.sweep),
+      maxGrowth: this.options.maxGrowth,
+    });
+    const zeroUntil = this.zeroUntil(placement, tip);
+    this.fitFile(session, retained, Math.max(placement.roots.filePages, zeroUntil));
+    const { storage, lock } = this;
+    const { identity } = this.file;
+    return prepareCommit({ storage, lock, identity, placement, tip, durability, zeroUntil });
+  }
+
+  /**
+   * Step 6, made before the next choice of places: drops the retained entries that nothing needs, and
+   * returns the others. The published word is read before the slots are scanned: what is not published
+   * then, and not listed in the scan, cannot be listed any more by a reader that goes on.
+   */
+  private dropUnneeded(tip: Tip): SnapshotRoots[] {
+    const { lock } = this;
+    const published = lock.published;
+    const keep = new Set([tip.entry, lock.durableEntry, tip.durableEntry, lock.commitInProgress]);
+    const listed = this.readers.scan();
+    const retained: SnapshotRoots[] = [];
+    for (let entry = 0; entry < lock.entriesUsed; entry++) {
+      if (!lock.isRetained(entry)) continue;
+      const roots = lock.entryRoots(entry);
+      const short = shortId(roots.id);
+      if (keep.has(entry) || short === published || listed.has(short)) retained.push(roots);
+      else lock.drop(entry);
+    }
+    return retained;
+  }
+
+  /** Rule 6: how far a small commit that grows the file writes zeros; 0 when it does not. */
+  private zeroUntil(placement: Placement, tip: Tip): number {
+    const { filePages } = placement.roots;
+    if (filePages <= tip.writtenUntil || placement.pages.length > SMALL_COMMIT_PAGES) return 0;
+    const { pageSize } = this.file.geometry;
+    const ahead = Math.max(MIN_ZERO_BYTES, (filePages * pageSize) / 16);
+    return filePages + Math.floor(Math.min(ahead, MAX_ZERO_BYTES) / pageSize);
+  }
+
+  /**
+   * Grows the file before pages are written past its end (rule 6), or truncates it when every retained
+   * snapshot, D among them, is shorter by more than a step (rule 7).
+   */
+  private fitFile(session: WriteSession, retained: readonly SnapshotRoots[], needed: number): void {
+    const { pageSize } = this.file.geometry;
+    const step = growthStep(session.filePages * pageSize);
+    if (needed > session.filePages) {
+      const bytes = needed * pageSize;
+      try {
+        this.storage.grow(Math.ceil((bytes + step) / pageSize) * pageSize);
+      } catch (error) {
+        try {
+          // A step is a convenience: what this commit needs will do.
+          this.storage.grow(bytes);
+        } catch {
+          throw this.translate(error, bytes - session.filePages * pageSize);
+        }
+      }
+      return;
+    }
+    const longest = retained.reduce((pages, r) => Math.max(pages, r.filePages), needed);
+    if ((session.filePages - longest) * pageSize > 2 * step) {
+      this.storage.truncate(longest * pageSize);
+      this.lock.store(WORD.writtenUntil, Math.min(this.lock.load(WORD.writtenUntil), longest));
+      this.pages.forget();
+    }
+  }
+
+  // Jobs
+
+  private tip(): Tip {
+    if (this.inFlight !== undefined) return this.inFlight.tip;
+    const { lock } = this;
+    const entry = lock.findEntry(lock.published);
+    const durableEntry = lock.durableEntry;
+    return {
+      roots: lock.entryRoots(entry),
+      entry,
+      durableId: lock.entryId(durableEntry),
+      durableEntry,
+      durableSlot: lock.entryMetaSlot(durableEntry),
+      commits: lock.load(WORD.commits),
+      writtenUntil: lock.load(WORD.writtenUntil),
+      // How much was born since D is not known when others wrote it: flush twice.
+      bytesSinceDurable: entry === durableEntry ? 0 : Number.POSITIVE_INFINITY,
+    };
+  }
+
+  private run(prepared: PreparedCommit, written?: () => void): Promise<void> {
+    let isWritten: () => void = () => {};
+    const writtenPromise = new Promise<void>((resolve) => {
+      isWritten = () => {
+        resolve();
+        written?.();
+        written = undefined;
+      };
+    });
+    const done = this.storage.run(prepared.job, isWritten).then(
+      () => {
+        this.settle(inFlight, prepared, isWritten);
+      },
+      (error: unknown) => {
+        this.settle(inFlight, undefined, isWritten);
+        throw this.translate(error, prepared.cost.bytes);
+      },
+    );
+    // A failure is told to whoever awaits the commit; those who only wait for its end go on.
+    const ended = done.then(
+      () => {},
+      () => {},
+    );
+    const inFlight: InFlight = { tip: prepared.tip, written: writtenPromise, done: ended };
+    this.inFlight = inFlight;
+    return done;
+  }
+
+  private settle(
+    inFlight: InFlight,
+    prepared: PreparedCommit | undefined,
+    isWritten: () => void,
+  ): void {
+    if (this.inFlight === inFlight) this.inFlight = undefined;
+    if (prepared !== undefined) this.count(prepared.cost);
+    isWritten();
+  }
+
+  private runSync(prepared: PreparedCommit): void {
+    try {
+      this.storage.runSync(prepared.job);
+    } catch (error) {
+      throw this.translate(error, prepared.cost.bytes);
+    }
+    this.count(prepared.cost);
+  }
+
+  /** Waits here for the jobs in flight; the lock file then says what became of them. */
+  private drain(): void {
+    if (this.inFlight === undefined) return;
+    this.storage.runSync(new Job());
+    this.inFlight = undefined;
+  }
+
+  private count(cost: Readonly<CommitCounts>): void {
+    this.counts.count += cost.count;
+    this.counts.pages += cost.pages;
+    this.counts.runs += cost.runs;
+    this.counts.bytes += cost.bytes;
+    this.counts.flushes += cost.flushes;
+  }
+
+  // Failures
+
+  private translate(error: unknown, bytes: number): unknown {
+    if (!isNativeError(error)) return error;
+    if (this.lock.poisoned) return poisonedError(this.path, this.lock, error);
+    if (isDiskFull(error) || error.code === 'ECANCELED') {
+      return diskFullError(this.path, bytes, error);
+    }
+    return ioError(this.path, error);
+  }
+
+  private readonly lockFailed = (error: unknown): never => {
+    if (isNativeError(error) && error.code === 'ETIMEDOUT') {
+      throw lockTimeoutError(this.path, this.lock, this.options.lockTimeout);
+    }
+    throw isNativeError(error) ? ioError(this.path, error) : error;
+  };
+
+  private requireWritable(): void {
+    if (this.isClosed) throw this.closedError();
+    if (this.options.readOnly) {
+      throw new ReadOnlyError(`${this.path} is open with readOnly: true; nothing can be written.`);
+    }
+  }
+
+  private closedError(): Error {
+    return new DatabaseClosedError(`${this.path} is closed.`);
+  }
+
+  /** Rule 6: a clean close gives the unused growth step back, when nobody is writing. */
+  private giveBackUnusedStep(): void {
+    if (this.options.readOnly || this.inFlight !== undefined) return;
+    if (this.lock.poisoned || !this.storage.tryAcquireWriter()) return;
+    try {
+      if (this.lock.commitInProgress >= 0) return;
+      const retained = this.dropUnneeded(this.tip());
+      const longest = retained.reduce((pages, r) => Math.max(pages, r.filePages), 0);
+      const bytes = longest * this.file.geometry.pageSize;
+      if (this.storage.status().sizeBytes > bytes) {
+        this.storage.truncate(bytes);
+        this.lock.store(WORD.writtenUntil, Math.min(this.lock.load(WORD.writtenUntil), longest));
+      }
+    } finally {
+      this.storage.releaseWriter();
+    }
+  }
+}
+
+/** Rule 6: growth in steps of an eighth of the file, bounded. */
+export function growthStep(fileBytes: number): number {
+  return Math.min(MAX_STEP_BYTES, Math.max(MIN_STEP_BYTES, fileBytes / 8));
+}

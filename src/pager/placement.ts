@@ -1,0 +1,157 @@
+/**
+ * Step 2 of a commit: every dirty page gets its place in the file, all at once, so that they fill the
+ * fewest runs; pointers and page numbers follow.
+ *
+ * Rule 1 is kept here: places come only from pages that no retained snapshot uses.
+ */
+
+import { assert } from '../assert.ts';
+import { ownNumber, setOwnNumber } from '../format/page-header.ts';
+import { placePointers } from '../format/pointers.ts';
+import { FreePages } from './allocation-map.ts';
+import { MapUpdate } from './map-update.ts';
+import type { SnapshotRoots } from './snapshot.ts';
+import { Allocator, type Run } from './space.ts';
+import { dirtyIndex, type DirtyRun, type WritePages } from './write-pages.ts';
+
+/** A dirty page with its place. */
+export interface PlacedPage {
+  readonly page: number;
+  readonly bytes: Uint8Array;
+  readonly o: number;
+}
+
+/** An overflow run with its place. */
+export interface PlacedRun {
+  readonly page: number;
+  readonly run: DirtyRun;
+}
+
+/** All that a commit writes, and the snapshot that it makes. */
+export interface Placement {
+  readonly roots: SnapshotRoots;
+  /** In ascending order of their places. */
+  readonly pages: readonly PlacedPage[];
+  readonly runs: readonly PlacedRun[];
+  /** Where the next commit's sweep begins. */
+  readonly sweep: number;
+}
+
+export interface PlacementRequest {
+  readonly id: number;
+  readonly base: SnapshotRoots;
+  readonly pages: WritePages;
+  /** The catalogue's root in the transaction: 0, dirty, or a page of the base, with its birth. */
+  readonly cataloguePage: number;
+  readonly catalogueBirth: number;
+  readonly retained: readonly SnapshotRoots[];
+  readonly sweep: number;
+  readonly maxGrowth: number;
+}
+
+/** Places everything that the transaction made. Nothing outside of its private memory changes. */
+export function place(request: PlacementRequest): Placement {
+  const { id, base, pages, retained } = request;
+  const { geometry } = pages;
+  const free = new FreePages(pages, retained);
+  const allocator = new Allocator(free, geometry, {
+    sweep: request.sweep,
+    end: retained.reduce((end, { filePages }) => Math.max(end, filePages), 0),
+    live: base.pagesInUse,
+    maxGrowth: request.maxGrowth,
+  });
+  const map = new MapUpdate(pages, base);
+  for (const page of pages.freed) map.clear(page, 1);
+  for (let i = 0; i < pages.freedRuns.length; i += 2) {
+    map.clear(pages.freedRuns[i]!, pages.freedRuns[i + 1]!);
+  }
+
+  const runPlaces = pages.runs.map((run) => {
+    if (run.pages === 0) return 0;
+    const page = allocator.takeRun(run.pages);
+    map.set(page, run.pages);
+    return page;
+  });
+  // The map's pages are taken with the others, so that they lie in the same run.
+  const dataPages = pages.dirtyPages;
+  const taken = allocator.take(dataPages + map.estimate(allocator.end));
+  for (const run of taken) map.set(run.page, run.count);
+  const places = splitRuns(taken, dataPages);
+  for (const run of places.rest) map.offer(run);
+  map.settle(allocator);
+
+  const placeOf = placeDataPages(pages, places.first);
+  const placed: PlacedPage[] = [];
+  pages.forEachDirty((index, s, o) => {
+    placePointers(s, o, placeOf, runPlaces);
+    setOwnNumber(s, o, placeOf[index]!);
+    placed.push({ page: placeOf[index]!, bytes: s.bytes, o });
+  });
+  const filePages = map.lastPageInUse(allocator.end) + 1;
+  const inUse = map.pagesInUse;
+  const root = map.write(allocator.end, (dirty, page) => {
+    const o = pages.find(dirty, id, 0);
+    setOwnNumber(pages.segment, o, page);
+    placed.push({ page, bytes: pages.segment.bytes, o });
+  });
+  placed.sort((a, b) => a.page - b.page);
+  for (const { page, bytes, o } of placed) {
+    assert(page >= geometry.firstPage && bytes.length > o, `dirty page placed at ${page}`);
+  }
+  const runs: PlacedRun[] = [];
+  pages.runs.forEach((run, i) => {
+    if (run.pages === 0) return;
+    const page = runPlaces[i]!;
+    for (let head = 0; head < run.heads; head++) {
+      setOwnNumber(run.segment, head * geometry.pageSize, page + head);
+    }
+    runs.push({ page, run });
+  });
+  const dirtyRoot = request.cataloguePage < 0;
+  return {
+    roots: {
+      id,
+      cataloguePage: dirtyRoot
+        ? placeOf[dirtyIndex(request.cataloguePage)]!
+        : request.cataloguePage,
+      catalogueBirth: dirtyRoot ? id : request.catalogueBirth,
+      mapPage: root.page,
+      mapBirth: root.birth,
+      filePages,
+      pagesInUse: inUse,
+    },
+    pages: placed,
+    runs,
+    sweep: allocator.sweep,
+  };
+}
+
+/** Splits runs after `count` pages. */
+function splitRuns(runs: readonly Run[], count: number): { first: Run[]; rest: Run[] } {
+  const first: Run[] = [];
+  const rest: Run[] = [];
+  let missing = count;
+  for (const run of runs) {
+    const here = Math.min(missing, run.count);
+    if (here > 0) first.push({ page: run.page, count: here });
+    if (here < run.count) rest.push({ page: run.page + here, count: run.count - here });
+    missing -= here;
+  }
+  return { first, rest };
+}
+
+/** Dirty index to place: pages made one after the other lie one after the other. */
+function placeDataPages(pages: WritePages, runs: readonly Run[]): Int32Array {
+  const placeOf = new Int32Array(pages.indices);
+  let run = 0;
+  let inRun = 0;
+  pages.forEachDirty((index, s, o) => {
+    assert(ownNumber(s, o) < 0, 'a dirty page is placed once');
+    while (inRun === runs[run]!.count) {
+      run++;
+      inRun = 0;
+    }
+    placeOf[index] = runs[run]!.page + inRun++;
+  });
+  return placeOf;
+}

@@ -1,0 +1,194 @@
+/**
+ * Readers: how a handle says which snapshots it uses, and how a writer finds out.
+ *
+ * A slot is owned by the handle that holds the OFD lock on its byte of the data file. The kernel drops
+ * the lock when the process dies, by whatever death; no pid is trusted.
+ *
+ * 1. Only the owner writes a slot. A scanner ignores slots whose byte nobody holds, and clears none.
+ * 2. A reader stores the snapshot's short id in its slot, and then reads the published word again. All
+ *    four accesses below are sequentially consistent, so of these two orders one holds:
+ *      - the reader's store precedes the writer's scan: the scan finds it, the snapshot is kept;
+ *      - the writer's scan, and so the publishing before it, precedes the reader's second look: the
+ *        reader finds another snapshot published, and begins again.
+ * 3. Every snapshot in use stands in a slot of its own; what uses the same one shares the slot.
+ */
+
+import { DatabaseClosedError, ReadersFullError } from '../errors.ts';
+import { LOCK_BYTE, SLOT, slotAt, WORD, writeWide } from '../format/lock-file.ts';
+import type { LockWords } from './lock-words.ts';
+import { type SnapshotRoots, shortId } from './snapshot.ts';
+import type { Storage } from './storage.ts';
+
+interface Pin {
+  readonly slot: number;
+  readonly roots: SnapshotRoots;
+  readonly sinceMs: number;
+  users: number;
+}
+
+/** A snapshot in use by someone, as `stats` tells it. */
+export interface ListedReader {
+  readonly shortId: number;
+  readonly ageMs: number;
+  readonly self: boolean;
+}
+
+/** The reader slots of one handle. */
+export class Readers {
+  private readonly storage: Storage;
+  private readonly lock: LockWords;
+  private readonly words: Int32Array;
+  /** The slot of short reads; claimed when the handle is made, and its proof of being alive. */
+  private readonly short: number;
+  private readonly shortWord: number;
+  private depth = 0;
+  private current: SnapshotRoots;
+  private currentShort: number;
+  private readonly pins = new Map<number, Pin>();
+  private readonly spareSlots: number[] = [];
+  private readonly ownSlots = new Set<number>();
+
+  constructor(storage: Storage, lock: LockWords, current: SnapshotRoots) {
+    this.storage = storage;
+    this.lock = lock;
+    this.words = lock.words;
+    this.current = current;
+    this.currentShort = shortId(current.id);
+    this.short = this.claimSlot();
+    this.shortWord = lock.slotWord(this.short);
+  }
+
+  /**
+   * Begins a short read of the newest published snapshot; `endShort` ends it, in a finally block.
+   * Nested ones see the snapshot of the outermost.
+   */
+  beginShort(): SnapshotRoots {
+    if (this.depth++ > 0) return this.current;
+    Atomics.store(this.words, this.shortWord, this.currentShort);
+    if (Atomics.load(this.words, WORD.published) !== this.currentShort) this.refresh();
+    return this.current;
+  }
+
+  endShort(): void {
+    if (--this.depth === 0) Atomics.store(this.words, this.shortWord, 0);
+  }
+
+  /** Keeps the newest published snapshot, or inside a short read that one, until `unpin`. */
+  pin(): SnapshotRoots {
+    const roots = this.beginShort();
+    try {
+      const pin = this.pins.get(roots.id);
+      if (pin !== undefined) {
+        pin.users++;
+      } else {
+        const slot = this.spareSlots.pop() ?? this.claimSlot();
+        const at = slotAt(this.lock.readerSlots, slot);
+        const sinceMs = Date.now();
+        Atomics.store(this.words, at + SLOT.since, Math.floor(sinceMs / 1000));
+        // The short slot lists it too, until after this store: it is never unlisted in between.
+        Atomics.store(this.words, at + SLOT.snapshot, shortId(roots.id));
+        this.pins.set(roots.id, { slot, roots, sinceMs, users: 1 });
+      }
+      return roots;
+    } finally {
+      this.endShort();
+    }
+  }
+
+  /** One more user of a snapshot that is pinned already. */
+  share(id: number): void {
+    const pin = this.pins.get(id);
+    if (pin === undefined) throw new DatabaseClosedError('The snapshot is closed.');
+    pin.users++;
+  }
+
+  unpin(id: number): void {
+    const pin = this.pins.get(id);
+    if (pin === undefined || --pin.users > 0) return;
+    Atomics.store(this.words, this.lock.slotWord(pin.slot), 0);
+    this.pins.delete(id);
+    this.spareSlots.push(pin.slot);
+  }
+
+  /** Snapshots that this handle keeps, short reads apart. */
+  get pinned(): number {
+    return this.pins.size;
+  }
+
+  /** The short ids listed by living readers: the scan of the rule of reuse. */
+  scan(): Set<number> {
+    const listed = new Set<number>();
+    this.forEachListed((short) => {
+      listed.add(short);
+    });
+    return listed;
+  }
+
+  /** Who uses which snapshot. */
+  list(): ListedReader[] {
+    const readers: ListedReader[] = [];
+    const now = Date.now();
+    this.forEachListed((short, slot, self) => {
+      const at = slotAt(this.lock.readerSlots, slot);
+      const sinceMs = Atomics.load(this.words, at + SLOT.since) * 1000;
+      readers.push({ shortId: short, ageMs: sinceMs === 0 ? 0 : Math.max(0, now - sinceMs), self });
+    });
+    return readers;
+  }
+
+  /** Clears what this handle lists; the locks go with the descriptor. */
+  close(): void {
+    for (const slot of this.ownSlots) Atomics.store(this.words, this.lock.slotWord(slot), 0);
+    this.pins.clear();
+  }
+
+  private forEachListed(fn: (short: number, slot: number, self: boolean) => void): void {
+    const used = this.lock.slotsUsed;
+    for (let slot = 0; slot < used; slot++) {
+      const short = Atomics.load(this.words, this.lock.slotWord(slot));
+      if (short === 0) continue;
+      const self = this.ownSlots.has(slot);
+      if (self || this.storage.isLocked(LOCK_BYTE.firstSlot + slot, 1)) fn(short, slot, self);
+    }
+  }
+
+  /** Finds the published snapshot, and lists it in the short slot (rule 2). */
+  private refresh(): void {
+    for (;;) {
+      const short = this.lock.published;
+      const entry = this.lock.findEntry(short);
+      if (entry < 0) continue;
+      const roots = this.lock.entryRoots(entry);
+      Atomics.store(this.words, this.shortWord, short);
+      // Still published: so it was when its entry was read, and the entry cannot have been torn.
+      if (Atomics.load(this.words, WORD.published) === short && shortId(roots.id) === short) {
+        this.current = roots;
+        this.currentShort = short;
+        return;
+      }
+    }
+  }
+
+  private claimSlot(): number {
+    for (let slot = 0; slot < this.lock.readerSlots; slot++) {
+      if (this.ownSlots.has(slot)) continue;
+      if (!this.storage.tryLock(LOCK_BYTE.firstSlot + slot)) continue;
+      const at = slotAt(this.lock.readerSlots, slot);
+      // A dead owner's snapshot must not be taken for ours.
+      Atomics.store(this.words, at + SLOT.snapshot, 0);
+      const { pid, thread, startedAt } = this.storage.identity();
+      Atomics.store(this.words, at + SLOT.pid, pid);
+      Atomics.store(this.words, at + SLOT.thread, thread);
+      writeWide(this.words, at + SLOT.startedAt, startedAt);
+      Atomics.store(this.words, at + SLOT.since, 0);
+      this.lock.noteSlotUsed(slot);
+      this.ownSlots.add(slot);
+      return slot;
+    }
+    throw new ReadersFullError(
+      this.lock.readerSlots,
+      `All ${this.lock.readerSlots} reader slots of ${this.storage.path} are taken. Close handles or ` +
+        'snapshots, or open with a larger maxReaders when nobody has the database open.',
+    );
+  }
+}

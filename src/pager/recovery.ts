@@ -1,0 +1,212 @@
+/**
+ * Which snapshot a file has when nobody has it open, and how interrupted work is finished.
+ * Source: docs/commit-and-recovery.md, "Opening" and "A commit", step 1.
+ *
+ * Rule 8: recovery believes nothing that is torn, and writes nothing but the lock file; rule 5 and the
+ * work of a dead writer apart.
+ */
+
+import { CorruptionError } from '../errors.ts';
+import { META_SLOT_BYTES, META_SLOT_OFFSETS } from '../format/geometry.ts';
+import { ENTRY, entryAt, WORD } from '../format/lock-file.ts';
+import { META_KIND, type Meta } from '../format/meta.ts';
+import { Job } from './job.ts';
+import type { LockWords } from './lock-words.ts';
+import type { MappedPages } from './mapped-pages.ts';
+import { type DatabaseIdentity, metaBytes, readMeta, reservationAfter } from './metas.ts';
+import { rootsOfMeta, type SnapshotRoots, shortId } from './snapshot.ts';
+import type { Storage } from './storage.ts';
+import { type WalkFault, walkBornSince } from './walk.ts';
+
+/** What recovery found, for diagnostics and for the first writer. */
+export interface Recovered {
+  readonly roots: SnapshotRoots;
+  readonly slot: number;
+  readonly idsReservedUntil: number;
+  /** The transaction that was given up because its pages had not all reached the disk, or 0. */
+  readonly steppedBackFrom: number;
+}
+
+/**
+ * The newest snapshot of the slots (newest first) that is whole. A one-flush commit is believed after a
+ * walk of what it wrote; when that fails, the snapshot before it is taken, and no further.
+ */
+export function recoverFromSlots(
+  storage: Storage,
+  pages: MappedPages,
+  metas: readonly Meta[],
+): Recovered {
+  const newest = metas[0]!;
+  const fault = faultOfMeta(storage, pages, newest);
+  if (fault === undefined) return recovered(newest, metas, 0);
+  const previous = metas.find((meta) => meta.transaction === newest.previousDurable);
+  if (wasDurable(newest, metas) || previous === undefined) {
+    throw new CorruptionError(
+      fault.page,
+      `${storage.path}: transaction ${newest.transaction} was durable, but page ${fault.page} is ` +
+        `damaged: ${fault.what}. Restore a backup, or open with { recover: 'previous' } to go back ` +
+        'to an older state that is whole.',
+    );
+  }
+  return recovered(previous, metas, newest.transaction);
+}
+
+/** The newest snapshot but one that passes a full walk: `{ recover: 'previous' }`. */
+export function recoverPrevious(
+  storage: Storage,
+  pages: MappedPages,
+  metas: readonly Meta[],
+): Recovered {
+  const newest = metas[0]!;
+  for (const meta of metas) {
+    if (meta.transaction === newest.transaction) continue;
+    const fault = walkBornSince(storage, pages, rootsOfMeta(meta), 0, () => {});
+    if (fault === undefined) return recovered(meta, metas, newest.transaction);
+  }
+  throw new CorruptionError(
+    0,
+    `${storage.path}: no state older than transaction ${newest.transaction} is whole. Restore a backup.`,
+  );
+}
+
+/** Whether the snapshot of a slot is known to have been durable once. */
+function wasDurable(meta: Meta, metas: readonly Meta[]): boolean {
+  return (
+    meta.kind !== META_KIND.oneFlush ||
+    metas.some((other) => other !== meta && other.previousDurable === meta.transaction) ||
+    metas.some(
+      (other) => other.transaction === meta.transaction && other.kind !== META_KIND.oneFlush,
+    )
+  );
+}
+
+function faultOfMeta(storage: Storage, pages: MappedPages, meta: Meta): WalkFault | undefined {
+  // One that needs no walk is checked at its roots: the next read would find the same.
+  const since = meta.kind === META_KIND.oneFlush ? meta.previousDurable : meta.transaction;
+  const roots = rootsOfMeta(meta);
+  const bytes = storage.status().sizeBytes;
+  if (bytes < roots.filePages * pages.geometry.pageSize) {
+    return { page: roots.filePages - 1, what: `the file ends at byte ${bytes}` };
+  }
+  return walkBornSince(storage, pages, roots, since, () => {});
+}
+
+function recovered(meta: Meta, metas: readonly Meta[], steppedBackFrom: number): Recovered {
+  // Only what is believed to be durable reserves ids: this one, and what it superseded.
+  const idsReservedUntil = metas
+    .filter((other) => other.transaction <= meta.transaction)
+    .reduce((until, other) => Math.max(until, other.idsReservedUntil), meta.transaction);
+  return { roots: rootsOfMeta(meta), slot: meta.slot, idsReservedUntil, steppedBackFrom };
+}
+
+/**
+ * Step 1 of a commit: finishes what a writer that died left behind. Under the writer lock. Returns
+ * the id that was finished, 0 when there was nothing to do.
+ *
+ * A flush may have failed and its process died before it could say so: the kernel then holds pages
+ * marked clean that are not on the disk. So what was born since D is written again, not only flushed.
+ */
+export function finishDeadCommit(
+  storage: Storage,
+  lock: LockWords,
+  pages: MappedPages,
+  identity: DatabaseIdentity,
+): number {
+  const entry = lock.commitInProgress;
+  if (entry < 0) return 0;
+  const id = lock.entryId(entry);
+  if (lock.durableEntry === entry) {
+    lock.store(WORD.commitInProgress, 0);
+    return id;
+  }
+  const slot = lock.entryMetaSlot(entry);
+  const meta = readMeta(storage, slot);
+  const job = new Job();
+  if (meta === undefined || meta.transaction !== id) {
+    // It never got as far as its meta: it was not promised to anyone.
+    job.zero(META_SLOT_OFFSETS[slot]!, META_SLOT_BYTES).flush();
+    job.store(WORD.commitInProgress, 0);
+    if (shortId(id) !== lock.published) job.store(entryAt(entry) + ENTRY.state, 0);
+    poisonOnFailure(job);
+    storage.runSync(job);
+    return 0;
+  }
+  const publishedEntry = lock.findEntry(lock.published);
+  const roots = lock.entryRoots(entry);
+  const newer = roots.id > lock.entryId(publishedEntry);
+  rewriteSince(storage, pages, roots, lock.entryId(lock.durableEntry), job);
+  const reserved = Math.max(meta.idsReservedUntil, lock.idsReservedUntil);
+  const durableId = lock.entryId(lock.durableEntry);
+  const bytes = metaBytes(storage, identity, roots, slot, meta.kind, durableId, reserved);
+  job.flush().write().piece(bytes, 0, META_SLOT_BYTES, META_SLOT_OFFSETS[slot]!).flush();
+  if (newer) job.store(WORD.publishedEntry, entry).store(WORD.published, shortId(id));
+  job.store(WORD.durable, entry + 1).store(WORD.commitInProgress, 0);
+  poisonOnFailure(job);
+  storage.runSync(job);
+  return id;
+}
+
+/**
+ * Makes the published snapshot durable after all processes died but the machine did not: its pages are
+ * in the page cache only. Alone, under the opener lock. A machine that was not restarted can still have
+ * lost the filesystem and mounted it again, so the walk comes first.
+ */
+export function makePublishedDurable(
+  storage: Storage,
+  lock: LockWords,
+  pages: MappedPages,
+  identity: DatabaseIdentity,
+): WalkFault | undefined {
+  const entry = lock.findEntry(lock.published);
+  const roots = lock.entryRoots(entry);
+  const durableId = lock.entryId(lock.durableEntry);
+  const job = new Job();
+  const fault = rewriteSince(storage, pages, roots, durableId, job);
+  if (fault !== undefined) return fault;
+  if (lock.durableEntry === entry) return undefined;
+  const slot = (lock.entryMetaSlot(lock.durableEntry) + 1) % META_SLOT_OFFSETS.length;
+  const reserved = reservationAfter(lock.lastIdStarted);
+  const kind = META_KIND.twoFlushes;
+  const bytes = metaBytes(storage, identity, roots, slot, kind, durableId, reserved);
+  job.flush().write().piece(bytes, 0, META_SLOT_BYTES, META_SLOT_OFFSETS[slot]!).flush();
+  job.store(entryAt(entry) + ENTRY.metaSlot, slot + 1);
+  job.store(WORD.durable, entry + 1);
+  job.store(WORD.idsReservedUntil, reserved | 0);
+  job.store(WORD.idsReservedUntil + 1, Math.floor(reserved / 0x1_0000_0000));
+  poisonOnFailure(job);
+  storage.runSync(job);
+  return undefined;
+}
+
+/**
+ * Rule 5: after a poisoning the next opener that is alone takes D, and zeroes every other slot before
+ * the flag is cleared, or a later power failure could bring the failed transaction back.
+ */
+export function clearPoison(storage: Storage, durableSlot: number): void {
+  const job = new Job();
+  META_SLOT_OFFSETS.forEach((offset, slot) => {
+    if (slot !== durableSlot) job.zero(offset, META_SLOT_BYTES);
+  });
+  job.flush();
+  storage.runSync(job);
+}
+
+/** Adds to `job` the writing of every page born since `since`, from the mapping, as it is. */
+function rewriteSince(
+  storage: Storage,
+  pages: MappedPages,
+  roots: SnapshotRoots,
+  since: number,
+  job: Job,
+): WalkFault | undefined {
+  const { pageSize } = pages.geometry;
+  job.write();
+  return walkBornSince(storage, pages, roots, since, (page, count) => {
+    const o = pages.raw(page);
+    job.piece(pages.segment.bytes, o, count * pageSize, page * pageSize);
+  });
+}
+
+function poisonOnFailure(job: Job): void {
+  job.onPoison().storeErrno(WORD.poisonErrno).store(WORD.poisoned, 1);
+}

@@ -1,0 +1,76 @@
+/**
+ * The pager's only way to the file and to other processes. Two implementations: the mapped file
+ * (mapped-storage.ts) and, in test/support, a recording one that can lose power at any point.
+ *
+ * All offsets and sizes are in bytes. Failures of the operating system come as NativeError.
+ */
+
+import type { Segment } from '../format/segment.ts';
+import type { Job } from './job.ts';
+import type { FileStatus } from './native.ts';
+
+export interface Storage {
+  /** The real path of the data file, or ':memory:'; for messages. */
+  readonly path: string;
+  readonly writable: boolean;
+
+  status(): FileStatus;
+  /** Reads without the mapping; returns the bytes read, fewer at the end of the file. */
+  readAt(target: Uint8Array, fileOffset: number): number;
+  /** Maps the file; returns the bytes of address space had, a multiple of `segmentBytes`. */
+  map(reserveBytes: number, segmentBytes: number): number;
+  /** Segment `index` of the mapping, made when first asked for. */
+  segment(index: number): Segment;
+  grow(sizeBytes: number): void;
+  truncate(sizeBytes: number): void;
+
+  /** Runs the job off this thread, after those queued before it. */
+  run(job: Job, written?: () => void): Promise<void>;
+  /** Runs it here, after those queued before it. */
+  runSync(job: Job): void;
+
+  tryLock(byte: number): boolean;
+  unlock(byte: number): void;
+  /** Whether another handle holds a lock on one of the bytes [byte, byte + count). */
+  isLocked(byte: number, count: number): boolean;
+  acquireWriter(timeoutMs: number): Promise<void>;
+  acquireWriterSync(timeoutMs: number): void;
+  tryAcquireWriter(): boolean;
+  releaseWriter(): void;
+  writerIsAwaited(): boolean;
+
+  /**
+   * Maps the lock file of this data file. `create`: it is made, and written out in full, when it is
+   * absent or shorter. Returns undefined when it is absent and `create` is false.
+   */
+  openShared(sizeBytes: number, create: boolean): Int32Array | undefined;
+  /** The size of the lock file, 0 when it is absent. */
+  sharedBytes(): number;
+
+  /** See NativeFile. */
+  faultWords(): Int32Array;
+  remapFaults(): number;
+  resident(fileOffset: number, lengthBytes: number): number;
+
+  hash(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    seedLow: number,
+    seedHigh: number,
+    target: Uint8Array,
+    at: number,
+  ): void;
+  pageIsIntact(
+    bytes: Uint8Array,
+    start: number,
+    pageBytes: number,
+    page: number,
+    secretLow: number,
+    secretHigh: number,
+  ): boolean;
+  bootId(): string;
+  identity(): { pid: number; thread: number; startedAt: number };
+
+  close(): void;
+}

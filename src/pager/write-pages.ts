@@ -1,0 +1,338 @@
+/**
+ * Pages of one write transaction: those of its base on the mapping, and the dirty ones, which lie
+ * in private memory until the commit gives them a place in the file.
+ *
+ * 1. A page on the mapping is never changed: `touch` copies it first.
+ * 2. A dirty page belongs to the part of the transaction that made it (`part`, which grows with each
+ *    nested part). An inner part copies an outer part's pages before it changes them, so that rolling
+ *    back is forgetting: restore the roots, drop the pages made since.
+ * 3. A dirty page is reused only when no part can come back to it.
+ *
+ * A dirty page's number is -2^31 + its index; its birth is the transaction.
+ */
+
+import { assert } from '../assert.ts';
+import { ValueTooLargeError } from '../errors.ts';
+import { CHUNK_BYTES, type Geometry, PAGE_HEADER_BYTES } from '../format/geometry.ts';
+import { chunkChecksumAt } from '../format/overflow.ts';
+import {
+  initialisePage,
+  PAGE_TYPE,
+  setOwnNumber,
+  setPageBirth,
+  setSlotCount,
+} from '../format/page-header.ts';
+import { Segment } from '../format/segment.ts';
+import { hashChunk, type MappedPages, type Secret } from './mapped-pages.ts';
+import type { PageWriter } from './page-reader.ts';
+import type { Storage } from './storage.ts';
+
+/** Bytes of private memory taken at once. */
+const CHUNK_OF_PAGES_BYTES = 2 ** 20;
+/** Chunks kept for the next transaction; more are left to the garbage collector. */
+const MAX_SPARE_CHUNKS = 16;
+
+const DIRTY = -0x8000_0000;
+const FREE = -1;
+
+/** The dirty page's index of a negative page number. */
+export function dirtyIndex(page: number): number {
+  return page & 0x7fff_ffff;
+}
+
+/** An overflow run in private memory, heads and payload, laid out as in the file. */
+export interface DirtyRun {
+  readonly bytes: Uint8Array;
+  readonly segment: Segment;
+  readonly pages: number;
+  readonly heads: number;
+  part: number;
+}
+
+/** Private memory that goes from one transaction to the next. */
+export class ChunkPool {
+  private readonly spare: Segment[] = [];
+
+  take(): Segment {
+    return this.spare.pop() ?? new Segment(new ArrayBuffer(CHUNK_OF_PAGES_BYTES));
+  }
+
+  giveBack(chunks: readonly Segment[]): void {
+    for (const chunk of chunks) {
+      if (this.spare.length < MAX_SPARE_CHUNKS) this.spare.push(chunk);
+    }
+  }
+}
+
+/** Where a part of a transaction began, to go back to. */
+export interface Savepoint {
+  readonly part: number;
+  readonly outerPart: number;
+  readonly made: number;
+  readonly madeRuns: number;
+  readonly freed: number;
+  readonly freedRuns: number;
+  readonly superseded: number;
+  readonly supersededRuns: number;
+}
+
+/** The pages of one write transaction. */
+export class WritePages implements PageWriter {
+  readonly geometry: Geometry;
+  readonly transaction: number;
+  segment: Segment;
+  visits = 0;
+  /** Pages of the base that this transaction no longer uses. */
+  readonly freed: number[] = [];
+  /** Overflow runs of the base that it no longer uses: first page, pages. */
+  readonly freedRuns: number[] = [];
+  readonly chunks: Segment[] = [];
+  readonly runs: DirtyRun[] = [];
+
+  private readonly base: MappedPages;
+  private readonly storage: Storage;
+  private readonly pool: ChunkPool;
+  private readonly secret: Secret;
+  private readonly chunkShift: number;
+  private readonly chunkMask: number;
+  private readonly pageShift: number;
+  /** The part that made each dirty page, FREE when it is not in use. */
+  private parts: Int32Array = new Int32Array(1024);
+  private used = 0;
+  private live = 0;
+  private readonly spare: number[] = [];
+  private readonly made: number[] = [];
+  private readonly superseded: number[] = [];
+  private readonly supersededRuns: number[] = [];
+  /** Changes are allowed to pages of this part and later ones (invariant 2). */
+  private part = 0;
+  private lastPart = 0;
+
+  constructor(storage: Storage, base: MappedPages, pool: ChunkPool, transaction: number) {
+    this.storage = storage;
+    this.base = base;
+    this.pool = pool;
+    this.secret = base.secret;
+    this.geometry = base.geometry;
+    this.transaction = transaction;
+    this.pageShift = this.geometry.pageShift;
+    this.chunkShift = Math.log2(CHUNK_OF_PAGES_BYTES) - this.pageShift;
+    this.chunkMask = (1 << this.chunkShift) - 1;
+    this.segment = base.segment;
+  }
+
+  /** Dirty pages in use, runs apart. */
+  get dirtyPages(): number {
+    return this.live;
+  }
+
+  /** Whether anything was changed: pages made or freed. */
+  get changed(): boolean {
+    return this.live > 0 || this.freed.length > 0 || this.freedRuns.length > 0;
+  }
+
+  find(page: number, birth: number, type: number): number {
+    if (page < 0) {
+      this.visits++;
+      const index = page & 0x7fff_ffff;
+      this.segment = this.chunks[index >> this.chunkShift]!;
+      return (index & this.chunkMask) << this.pageShift;
+    }
+    this.visits++;
+    const o = this.base.find(page, birth, type);
+    this.segment = this.base.segment;
+    return o;
+  }
+
+  findRun(page: number, birth: number, length: number, from: number, to: number): number {
+    if (page < 0) {
+      const run = this.runs[page & 0x7fff_ffff]!;
+      this.segment = run.segment;
+      return run.heads << this.pageShift;
+    }
+    const o = this.base.findRun(page, birth, length, from, to);
+    this.segment = this.base.segment;
+    return o;
+  }
+
+  touch(page: number, birth: number, type: number): number {
+    if (page < 0 && this.parts[page & 0x7fff_ffff]! >= this.part) return page;
+    const from = this.find(page, birth, type);
+    const source = this.segment;
+    const copy = this.take();
+    const to = this.find(copy, this.transaction, type);
+    this.segment.bytes.set(source.bytes.subarray(from, from + this.geometry.pageSize), to);
+    setOwnNumber(this.segment, to, copy);
+    setPageBirth(this.segment, to, this.transaction);
+    this.letGo(page);
+    return copy;
+  }
+
+  allocate(type: number, level: number, flags: number): number {
+    const page = this.take();
+    const o = this.find(page, this.transaction, type);
+    const { pageSize } = this.geometry;
+    initialisePage(this.segment, o, pageSize, page, this.transaction, type, level, flags);
+    return page;
+  }
+
+  free(page: number): void {
+    this.letGo(page);
+  }
+
+  allocateRun(value: Uint8Array, start: number, end: number): number {
+    const length = end - start;
+    const { geometry } = this;
+    if (length > geometry.maxValueBytes) {
+      throw new ValueTooLargeError(length, geometry.maxValueBytes);
+    }
+    const heads = geometry.overflowHeads(length);
+    const pages = geometry.overflowPages(length);
+    const segment = new Segment(new ArrayBuffer(pages * geometry.pageSize));
+    const payload = heads * geometry.pageSize;
+    segment.bytes.set(value.subarray(start, end), payload);
+    const chunks = Math.ceil(length / CHUNK_BYTES);
+    for (let head = 0; head < heads; head++) {
+      const o = head * geometry.pageSize;
+      setPageBirth(segment, o, this.transaction);
+      segment.bytes[o + 20] = PAGE_TYPE.overflow;
+      const rest = chunks - head * geometry.checksumsPerHead;
+      setSlotCount(segment, o, Math.min(rest, geometry.checksumsPerHead));
+    }
+    for (let chunk = 0; chunk < chunks; chunk++) {
+      const at = chunkChecksumAt(chunk, geometry.pageSize, geometry.checksumsPerHead);
+      assert(at >= PAGE_HEADER_BYTES && at + 8 <= payload, 'a chunk checksum lies on a head page');
+      const from = payload + chunk * CHUNK_BYTES;
+      const to = payload + Math.min(length, (chunk + 1) * CHUNK_BYTES);
+      hashChunk(this.storage, segment.bytes, from, to, chunk, this.secret, segment.bytes, at);
+    }
+    const index = this.runs.push({ bytes: segment.bytes, segment, pages, heads, part: this.lastPart });
+    return DIRTY + index - 1;
+  }
+
+  freeRun(page: number, length: number): void {
+    if (page >= 0) {
+      this.freedRuns.push(page, this.geometry.overflowPages(length));
+      return;
+    }
+    const run = this.runs[page & 0x7fff_ffff]!;
+    if (run.part >= this.part) this.dropRun(page);
+    else this.supersededRuns.push(page);
+  }
+
+  /** Begins a nested part, which `rollback` undoes and `release` makes part of the outer one. */
+  begin(): Savepoint {
+    const savepoint: Savepoint = {
+      part: ++this.lastPart,
+      outerPart: this.part,
+      made: this.made.length,
+      madeRuns: this.runs.length,
+      freed: this.freed.length,
+      freedRuns: this.freedRuns.length,
+      superseded: this.superseded.length,
+      supersededRuns: this.supersededRuns.length,
+    };
+    this.part = savepoint.part;
+    return savepoint;
+  }
+
+  release(savepoint: Savepoint): void {
+    this.part = savepoint.outerPart;
+    // Of what the inner part replaced, the outer part can only come back to what is older still.
+    let kept = savepoint.superseded;
+    for (let i = savepoint.superseded; i < this.superseded.length; i++) {
+      const page = this.superseded[i]!;
+      if (this.parts[dirtyIndex(page)]! >= this.part) this.recycle(page);
+      else this.superseded[kept++] = page;
+    }
+    this.superseded.length = kept;
+    kept = savepoint.supersededRuns;
+    for (let i = savepoint.supersededRuns; i < this.supersededRuns.length; i++) {
+      const page = this.supersededRuns[i]!;
+      if (this.runs[dirtyIndex(page)]!.part >= this.part) this.dropRun(page);
+      else this.supersededRuns[kept++] = page;
+    }
+    this.supersededRuns.length = kept;
+    // The outermost part is only ever given up as a whole.
+    if (this.part === 0) this.made.length = 0;
+  }
+
+  rollback(savepoint: Savepoint): void {
+    this.part = savepoint.outerPart;
+    for (let i = savepoint.made; i < this.made.length; i++) {
+      const index = this.made[i]!;
+      if (this.parts[index]! >= savepoint.part) this.recycle(DIRTY + index);
+    }
+    this.made.length = savepoint.made;
+    for (let i = savepoint.madeRuns; i < this.runs.length; i++) this.dropRun(DIRTY + i);
+    this.freed.length = savepoint.freed;
+    this.freedRuns.length = savepoint.freedRuns;
+    this.superseded.length = savepoint.superseded;
+    this.supersededRuns.length = savepoint.supersededRuns;
+  }
+
+  /** Calls `fn` for each dirty page in use, in the order in which they were first made. */
+  forEachDirty(fn: (index: number, segment: Segment, o: number) => void): void {
+    for (let index = 0; index < this.used; index++) {
+      if (this.parts[index] === FREE) continue;
+      fn(
+        index,
+        this.chunks[index >> this.chunkShift]!,
+        (index & this.chunkMask) << this.pageShift,
+      );
+    }
+  }
+
+  /** Indices of dirty pages are below this. */
+  get indices(): number {
+    return this.used;
+  }
+
+  /** Gives the private memory back; the transaction is over and nothing reads its pages any more. */
+  dispose(): void {
+    this.pool.giveBack(this.chunks);
+    this.chunks.length = 0;
+    this.runs.length = 0;
+    this.used = 0;
+  }
+
+  private take(): number {
+    let index = this.spare.pop();
+    if (index === undefined) {
+      index = this.used++;
+      if (index >> this.chunkShift === this.chunks.length) this.chunks.push(this.pool.take());
+      if (index === this.parts.length) {
+        const larger = new Int32Array(2 * index);
+        larger.set(this.parts);
+        this.parts = larger;
+      }
+    }
+    this.parts[index] = this.lastPart;
+    if (this.part > 0) this.made.push(index);
+    this.live++;
+    return DIRTY + index;
+  }
+
+  private letGo(page: number): void {
+    if (page >= 0) this.freed.push(page);
+    else if (this.parts[dirtyIndex(page)]! >= this.part) this.recycle(page);
+    else this.superseded.push(page);
+  }
+
+  private recycle(page: number): void {
+    const index = dirtyIndex(page);
+    assert(this.parts[index] !== FREE, `dirty page ${index} is freed twice`);
+    this.parts[index] = FREE;
+    this.spare.push(index);
+    this.live--;
+  }
+
+  private dropRun(page: number): void {
+    const index = dirtyIndex(page);
+    const run = this.runs[index]!;
+    this.runs[index] = { ...run, bytes: NO_BYTES, segment: NO_SEGMENT, pages: 0, part: FREE };
+  }
+}
+
+const NO_BYTES = new Uint8Array(0);
+const NO_SEGMENT = new Segment(new ArrayBuffer(0));
