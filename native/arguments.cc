@@ -20,10 +20,9 @@ bool wrongType(napi_env env, const char* name, const char* wanted) {
 
 bool typedArray(napi_env env, napi_value value, napi_typedarray_type wanted, void** data,
                 size_t* length) {
-  bool is = false;
-  if (value == nullptr || napi_is_typedarray(env, value, &is) != napi_ok || !is) return false;
   napi_typedarray_type type = napi_int8_array;
-  if (napi_get_typedarray_info(env, value, &type, length, data, nullptr, nullptr) != napi_ok) {
+  if (value == nullptr ||
+      napi_get_typedarray_info(env, value, &type, length, data, nullptr, nullptr) != napi_ok) {
     return false;
   }
   if (*data == nullptr) *length = 0;
@@ -38,9 +37,10 @@ bool isNullish(napi_env env, napi_value value) {
 
 bool readInteger(napi_env env, napi_value value, const char* name, double min, double max,
                  uint64_t* out) {
-  if (!hasType(env, value, napi_number)) return wrongType(env, name, "a number");
   double number = 0;
-  napi_get_value_double(env, value, &number);
+  if (value == nullptr || napi_get_value_double(env, value, &number) != napi_ok) {
+    return wrongType(env, name, "a number");
+  }
   if (!(number >= min && number <= max) || number != std::floor(number)) {
     throwRange(env, std::string(name) + " is " + std::to_string(number) +
                         ", not an integer from " + std::to_string(min) + " to " +

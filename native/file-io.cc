@@ -1,7 +1,6 @@
 #include "file-io.h"
 
 #include <fcntl.h>
-#include <pthread.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -78,7 +77,6 @@ Failure readFully(int descriptor, uint8_t* target, size_t length, uint64_t offse
 }
 
 Failure growFile(int descriptor, uint64_t size) {
-  NoFileSizeSignal quiet;
   struct stat status = {};
   if (fstat(descriptor, &status) != 0) return Failure::of("fstat");
   const uint64_t now = static_cast<uint64_t>(status.st_size);
@@ -99,7 +97,6 @@ Failure growFile(int descriptor, uint64_t size) {
 }
 
 Failure truncateFile(int descriptor, uint64_t size) {
-  NoFileSizeSignal quiet;
   while (ftruncate(descriptor, static_cast<off_t>(size)) != 0) {
     if (errno != EINTR) return Failure::of("ftruncate");
   }
@@ -115,30 +112,6 @@ Failure flushFile(int descriptor) {
   }
   return {};
 #endif
-}
-
-NoFileSizeSignal::NoFileSizeSignal() {
-  sigset_t one;
-  sigemptyset(&one);
-  sigaddset(&one, SIGXFSZ);
-  pthread_sigmask(SIG_BLOCK, &one, &before_);
-}
-
-NoFileSizeSignal::~NoFileSizeSignal() {
-  const int savedErrno = errno;
-  if (sigismember(&before_, SIGXFSZ) == 0) {
-    sigset_t pending;
-    sigemptyset(&pending);
-    if (sigpending(&pending) == 0 && sigismember(&pending, SIGXFSZ) == 1) {
-      sigset_t one;
-      int taken = 0;
-      sigemptyset(&one);
-      sigaddset(&one, SIGXFSZ);
-      sigwait(&one, &taken);
-    }
-    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
-  }
-  errno = savedErrno;
 }
 
 }  // namespace coppice

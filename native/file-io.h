@@ -1,8 +1,7 @@
 // Reads, writes and sizes of a file, each done fully or failed: interrupted calls are made again,
-// short ones continued.
+// short ones continued. Past RLIMIT_FSIZE they fail with EFBIG: Node ignores SIGXFSZ.
 #pragma once
 
-#include <signal.h>
 #include <sys/uio.h>
 
 #include <cstddef>
@@ -25,18 +24,5 @@ Failure truncateFile(int descriptor, uint64_t size);
 
 // The flush of a file that is not mapped.
 Failure flushFile(int descriptor);
-
-// While it lives, a write past RLIMIT_FSIZE fails with EFBIG in this thread, and raises nothing:
-// SIGXFSZ would end the process.
-class NoFileSizeSignal {
- public:
-  NoFileSizeSignal();
-  ~NoFileSizeSignal();
-  NoFileSizeSignal(const NoFileSizeSignal&) = delete;
-  NoFileSizeSignal& operator=(const NoFileSizeSignal&) = delete;
-
- private:
-  sigset_t before_;
-};
 
 }  // namespace coppice

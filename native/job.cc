@@ -91,7 +91,6 @@ Outcome runSection(const std::vector<Step>& section, const Job& job, const JobHo
 }  // namespace
 
 Failure runJob(const Job& job, const JobHost& host) {
-  NoFileSizeSignal quiet;
   Outcome outcome = runSection(job.main, job, host, 0);
   if (outcome.failure && outcome.abort) {
     // A GUARD that stops ON_ABORT only ends it. A failure there leaves the abort undone: poison.

@@ -46,7 +46,6 @@ Failure fill(int descriptor, uint64_t wanted) {
   uint64_t size = 0;
   Failure failure = sizeOf(descriptor, &size);
   if (!failure && size < wanted) {
-    NoFileSizeSignal quiet;
     failure = writeZeros(descriptor, size, wanted - size);
   }
   unlock(descriptor, kWriterByte);

@@ -17,7 +17,7 @@ const layers = [
   ['btree'],
   ['codec'],
   ['transaction'],
-  ['database', 'store', 'options'],
+  ['database', 'store', 'options', 'open'],
   ['index'],
   ['cli', 'adapters'],
 ];

@@ -7,6 +7,7 @@
  * separator goes up, or it stays beside one that does.
  */
 
+import { CorruptionError } from '../errors.ts';
 import {
   branchEntry,
   branchEntryBytes,
@@ -17,11 +18,7 @@ import {
   setChild,
   setEntriesBelow,
 } from '../format/branch.ts';
-import {
-  BRANCH_ENTRY_BYTES,
-  BRANCH_SLOT_BYTES,
-  PAGE_HEADER_BYTES,
-} from '../format/geometry.ts';
+import { BRANCH_ENTRY_BYTES, BRANCH_SLOT_BYTES, PAGE_HEADER_BYTES } from '../format/geometry.ts';
 import { headOf, suffixLength } from '../format/leaf.ts';
 import {
   heapSize,
@@ -36,7 +33,6 @@ import {
   slotCount,
 } from '../format/page-header.ts';
 import type { Segment } from '../format/segment.ts';
-import { CorruptionError } from '../errors.ts';
 import {
   branchBytes,
   chooseBranchCut,
@@ -91,7 +87,10 @@ export function replaceChild(edit: Edit, d: number, page: number): void {
  * until now. At depth -1 a new root is made of the two.
  */
 export function insertChild(edit: Edit, d: number, page: number, below: number): void {
-  if (d < 0) return growRoot(edit, page, below);
+  if (d < 0) {
+    growRoot(edit, page, below);
+    return;
+  }
   const { pages, path, scratch } = edit;
   const o = findOnPath(pages, path, d);
   const s = pages.segment;

@@ -6,6 +6,7 @@ import { assert } from '../assert.ts';
 import {
   branchEntry,
   branchEntryBytes,
+  branchSlotsAt,
   childBirth,
   childPage,
   entriesBelow,
@@ -24,7 +25,6 @@ import {
   setSlotCount,
   slotCount,
 } from '../format/page-header.ts';
-import { branchSlotsAt } from '../format/branch.ts';
 import type { Segment } from '../format/segment.ts';
 import type { Edit } from './edit.ts';
 import { NEW, type Scratch } from './scratch.ts';

@@ -9,15 +9,26 @@
  *    key, whether the entry is still there or not. A tree that does not change costs no copy.
  */
 
-import type { Bound } from './keys.ts';
-import { compareLeafKey, leafLowerBound } from './keys.ts';
-import { EntryView } from './entry.ts';
+import type { TreeRoot } from '../format/catalogue.ts';
 import { leafEntry } from '../format/leaf.ts';
 import { slotCount } from '../format/page-header.ts';
+import type { PageReader } from '../pager/page-reader.ts';
+import { EntryView } from './entry.ts';
+import type { Bound } from './keys.ts';
+import { compareLeafKey, leafLowerBound } from './keys.ts';
 import { Path } from './path.ts';
 import { rankOfPath, searchIndex } from './rank.ts';
 import { descendEdge, findChild, findOnPath, search, searchEdge } from './search.ts';
-import type { Tree } from './tree.ts';
+
+/** What a cursor sees of its tree. */
+export interface CursorTree {
+  readonly pages: PageReader;
+  readonly root: TreeRoot;
+  /** Grows with every change. */
+  readonly changes: number;
+  /** Asks for `cursor.keep()` before the next change. */
+  watch(cursor: Cursor): void;
+}
 
 /** The cursor has no position. */
 const NOWHERE = -1;
@@ -25,7 +36,7 @@ const NOWHERE = -1;
 const KEPT = -2;
 
 export class Cursor extends EntryView {
-  private readonly tree: Tree;
+  private readonly tree: CursorTree;
   private readonly path: Path = new Path();
   private lower: Bound | undefined;
   private upper: Bound | undefined;
@@ -41,7 +52,7 @@ export class Cursor extends EntryView {
   private kept: Uint8Array | undefined;
   private keptLength = 0;
 
-  constructor(tree: Tree) {
+  constructor(tree: CursorTree) {
     super(tree.pages);
     this.tree = tree;
   }

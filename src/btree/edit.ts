@@ -13,6 +13,12 @@
 import { entriesBelow, setChild, setEntriesBelow } from '../format/branch.ts';
 import type { TreeRoot } from '../format/catalogue.ts';
 import {
+  BRANCH_SLOT_BYTES,
+  LEAF_SLOT_BYTES,
+  OVERFLOW_REFERENCE_BYTES,
+  PAGE_HEADER_BYTES,
+} from '../format/geometry.ts';
+import {
   heapSize,
   holeBytes,
   PAGE_FLAG,
@@ -22,12 +28,6 @@ import {
   setPageFlags,
   slotCount,
 } from '../format/page-header.ts';
-import {
-  BRANCH_SLOT_BYTES,
-  LEAF_SLOT_BYTES,
-  OVERFLOW_REFERENCE_BYTES,
-  PAGE_HEADER_BYTES,
-} from '../format/geometry.ts';
 import type { Segment } from '../format/segment.ts';
 import type { PageWriter } from '../pager/page-reader.ts';
 import { Path } from './path.ts';

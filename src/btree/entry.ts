@@ -5,6 +5,7 @@
  */
 
 import { CorruptionError } from '../errors.ts';
+import { LEAF_ENTRY_BYTES, STAMP_BYTES } from '../format/geometry.ts';
 import {
   fixedBytes,
   leafEntry,
@@ -18,7 +19,6 @@ import {
   VALUE_LENGTH_MASK,
   valueWord,
 } from '../format/leaf.ts';
-import { LEAF_ENTRY_BYTES, STAMP_BYTES } from '../format/geometry.ts';
 import { PAGE_FLAG, pageFlags, prefixLength, slotCount } from '../format/page-header.ts';
 import type { Segment } from '../format/segment.ts';
 import type { PageReader } from '../pager/page-reader.ts';

@@ -5,7 +5,13 @@
  */
 
 import { branchEntry } from '../format/branch.ts';
-import { fixedBytes, leafEntry, storedValueBytes, suffixLength, valueWord } from '../format/leaf.ts';
+import {
+  fixedBytes,
+  leafEntry,
+  storedValueBytes,
+  suffixLength,
+  valueWord,
+} from '../format/leaf.ts';
 import { pageFlags, prefixLength, slotCount } from '../format/page-header.ts';
 import type { Segment } from '../format/segment.ts';
 

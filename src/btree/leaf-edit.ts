@@ -6,7 +6,12 @@
  * a page whose holes are wanted is written anew (leaf-pack.ts).
  */
 
-import { LEAF_ENTRY_BYTES, LEAF_SLOT_BYTES, PAGE_HEADER_BYTES, STAMP_BYTES } from '../format/geometry.ts';
+import {
+  LEAF_ENTRY_BYTES,
+  LEAF_SLOT_BYTES,
+  PAGE_HEADER_BYTES,
+  STAMP_BYTES,
+} from '../format/geometry.ts';
 import {
   fixedBytes,
   headOf,

@@ -35,13 +35,7 @@ import { NEW, type Scratch } from './scratch.ts';
  * Copies the leaf at `o` of `s`, number `page`, to a region. Returns its byte offset there.
  * Throws CorruptionError when its entries have other fields than the tree's.
  */
-export function loadLeaf(
-  edit: Edit,
-  region: number,
-  s: Segment,
-  o: number,
-  page: number,
-): number {
+export function loadLeaf(edit: Edit, region: number, s: Segment, o: number, page: number): number {
   const flags = pageFlags(s, o);
   if ((flags & ~PAGE_FLAG.overflow) !== edit.leafFlags) {
     throw new CorruptionError(page, `page ${page}: flags ${flags}, the tree has ${edit.leafFlags}`);

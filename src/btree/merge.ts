@@ -7,12 +7,9 @@
  * gives of its items: it holds more than two thirds of a page.
  */
 
-import {
-  entriesBelow,
-  setChild,
-  setEntriesBelow,
-} from '../format/branch.ts';
+import { entriesBelow, setChild, setEntriesBelow } from '../format/branch.ts';
 import { PAGE_TYPE, slotCount } from '../format/page-header.ts';
+import { childAt, replaceSeparator } from './branch-edit.ts';
 import {
   branchBytes,
   chooseBranchCut,
@@ -24,14 +21,18 @@ import {
   takeSeparator,
   writeBranch,
 } from './branch-pack.ts';
-import { childAt, replaceSeparator } from './branch-edit.ts';
-import { removeChildren } from './delete.ts';
-import type { Edit } from './edit.ts';
+import { type Edit, usedBytes } from './edit.ts';
 import { copySeparator } from './keys.ts';
 import { chooseLeafCut, leafBytes, loadLeaf, pushEntries, writeLeaf } from './leaf-pack.ts';
 import { NEIGHBOUR, OWN } from './scratch.ts';
 import { findOnPath } from './search.ts';
 import { writeBoth } from './split.ts';
+
+/**
+ * A third, as SQLite does: two pages that were just cut in halves are well above it, so that a put
+ * and a remove in turn do not cut and join each time; and the page that two such make has room left.
+ */
+export const MERGE_BELOW = 1 / 3;
 
 /** Joins the path's leaf, which has a parent, with a neighbour; or they share. */
 export function mergeLeaf(edit: Edit): void {
@@ -73,6 +74,30 @@ function listLeaves(edit: Edit, d: number, there: number, onLeft: boolean): void
   if (onLeft) pushEntries(edit, NEIGHBOUR, 0, theirs);
   pushEntries(edit, OWN, 0, slotCount(scratch.segment, 0));
   if (!onLeft) pushEntries(edit, NEIGHBOUR, 0, theirs);
+}
+
+/** Takes children [from, to), but not all, out of the branch at depth `d`; they have been freed. */
+export function removeChildren(edit: Edit, d: number, from: number, to: number): void {
+  const { pages, path, root, scratch } = edit;
+  const page = path.pages[d]!;
+  const o = findOnPath(pages, path, d);
+  const s = pages.segment;
+  const n = slotCount(s, o);
+  scratch.clear();
+  loadBranch(scratch, OWN, s, o);
+  pushChildren(scratch, OWN, 0, from);
+  pushChildren(scratch, OWN, to, n);
+  if (scratch.count === 1 && d === 0) {
+    root.page = scratch.child[0]!;
+    root.birth = scratch.birth[0]!;
+    pages.free(page);
+    return;
+  }
+  writeBranch(edit, page, path.depth - d, 0, scratch.count);
+  if (d === 0) return;
+  const at = pages.find(page, pages.transaction, PAGE_TYPE.branch);
+  const used = usedBytes(pages.segment, at);
+  if (scratch.count === 1 || used < pages.geometry.capacity * MERGE_BELOW) mergeBranch(edit, d);
 }
 
 /** Joins the branch at depth `d` > 0 with a neighbour; or they share. */

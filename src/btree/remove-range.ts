@@ -11,6 +11,7 @@
  *    a value in an overflow run.
  */
 
+import { CorruptionError } from '../errors.ts';
 import { childBirth, childPage, entriesBelow } from '../format/branch.ts';
 import {
   fixedBytes,
@@ -65,9 +66,14 @@ function removeStep(edit: Edit, index: number, entries: number): number {
   }
   const n = slotCount(pages.segment, o);
   const to = Math.min(before + inside, n);
+  if (to <= before) throw wrongCounts(path.pages[path.depth]!);
   edit.touchPath(path.depth);
   removeEntries(edit, before, to);
   return to - before;
+}
+
+function wrongCounts(page: number): CorruptionError {
+  return new CorruptionError(page, `page ${page}: it has fewer entries than the branches count`);
 }
 
 /** Frees children [from, to) of the branch at depth `d`, and takes them out. */
@@ -107,7 +113,10 @@ function freeBelow(edit: Edit, page: number, birth: number, level: number): void
   const found = pageLevel(s, o);
   if (found !== level) wrongLevel(page, found, level);
   const n = slotCount(s, o);
-  if (level > 0) return freeChildren(edit, o, 0, n);
+  if (level > 0) {
+    freeChildren(edit, o, 0, n);
+    return;
+  }
   const flags = pageFlags(s, o);
   if ((flags & PAGE_FLAG.overflow) === 0) return;
   const fixed = fixedBytes(flags);

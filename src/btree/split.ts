@@ -149,8 +149,13 @@ function share(edit: Edit, replaced: number): boolean {
     return false;
   }
   const touched = edit.touchChild(d, there, page, birth, PAGE_TYPE.leaf);
-  writeBoth(edit, onLeft ? touched : path.pages[path.depth]!, onLeft ? slot - 1 : slot, cut,
-    onLeft ? path.pages[path.depth]! : touched);
+  writeBoth(
+    edit,
+    onLeft ? touched : path.pages[path.depth]!,
+    onLeft ? slot - 1 : slot,
+    cut,
+    onLeft ? path.pages[path.depth]! : touched,
+  );
   return true;
 }
 

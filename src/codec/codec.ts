@@ -7,9 +7,9 @@
  * Invariants, for every format:
  * 1. What `read` returns owns its memory: no view on `bytes`, which is a mapped segment (a write
  *    into it kills the process) or a scratch that the next call overwrites.
- * 2. What `encode` leaves in an EncodedValue is never overwritten by a codec, however many values are
- *    encoded before it is copied. So a codec may call back into the database (db.get in a custom
- *    `encode`, a getter, toJSON) without disturbing a value that is on its way.
+ * 2. What `encode` leaves in an EncodedValue is never overwritten by a codec, however many values
+ *    are encoded before it is copied. So a codec may call back into the database (db.get in a
+ *    custom `encode`, a getter, toJSON) without disturbing a value that is on its way.
  * 3. `write` puts bytes into [offset, end) of the caller's target only. It may run a user's code
  *    (custom codecs, exotic arrays): the caller takes care that this code cannot reach the same
  *    target; {@link ./key-buffer.ts KeyBuffer} does.

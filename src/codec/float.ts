@@ -1,8 +1,8 @@
 /**
  * 'f64' keys: 8 bytes in the order of the numbers, -Infinity and Infinity included.
  *
- * The bits of an IEEE 754 double, big-endian, sort like the magnitude. So a positive number gets its
- * sign bit set, and a negative one all its bits inverted. There is one encoding per key: NaN is
+ * The bits of an IEEE 754 double, big-endian, sort like the magnitude. So a positive number gets
+ * its sign bit set, and a negative one all its bits inverted. There is one encoding per key: NaN is
  * refused, and -0 is stored as 0.
  */
 

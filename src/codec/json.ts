@@ -46,7 +46,9 @@ export const jsonValue: ValueFormat<unknown> = {
   },
 };
 
-/** `key`: what toJSON is given; `depth`: objects around the value; `walk`: made at the first object. */
+/**
+ * `key`: what toJSON is given; `depth`: objects around the value; `walk`: made at the first object.
+ */
 function check(
   value: unknown,
   key: string,

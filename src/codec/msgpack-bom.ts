@@ -1,7 +1,8 @@
 /**
- * Without its native addon, msgpackr reads texts of more than 64 bytes with a TextDecoder that drops
- * a leading U+FEFF (a byte order mark). That decoder is out of reach, so while a value is read that
- * has a U+FEFF somewhere, TextDecoder's method is ours. Reading is synchronous; nobody else sees it.
+ * Without its native addon, msgpackr reads texts of more than 64 bytes with a TextDecoder that
+ * drops a leading U+FEFF (a byte order mark). That decoder is out of reach, so while a value is
+ * read that has a U+FEFF somewhere, TextDecoder's method is ours. Reading is synchronous; nobody
+ * else sees it.
  */
 
 const MARK = [0xef, 0xbb, 0xbf] as const;

@@ -3,10 +3,10 @@
  * without a word (each seen with msgpackr 2.1, and tried by test/codec/msgpack.test.ts).
  *
  * Stored: null, undefined within a value, booleans, numbers (-0 becomes 0), bigints, texts, arrays
- * (a hole becomes undefined), plain objects, Map, Set, Date, RegExp, Error (name, message and cause),
- * ArrayBuffer, DataView, the typed arrays up to ES2023, Buffer, and any of these shared or in
- * cycles. An object with toJSON that is no plain object is stored as what toJSON gives; other class
- * instances as their own enumerable properties, so they come back as plain objects.
+ * (a hole becomes undefined), plain objects, Map, Set, Date, RegExp, Error (name, message and
+ * cause), ArrayBuffer, DataView, the typed arrays up to ES2023, Buffer, and any of these shared or
+ * in cycles. An object with toJSON that is no plain object is stored as what toJSON gives; other
+ * class instances as their own enumerable properties, so they come back as plain objects.
  *
  * Refused: functions, symbols, lone surrogates, a property named '__proto__', subclasses of Map and
  * of typed arrays, Float16Array, AggregateError, an Error that causes itself, SharedArrayBuffer,

@@ -3,8 +3,8 @@
  * views of its source and takes a Float64Array for bytes.) What it would store otherwise than
  * given is refused first: msgpack-check.ts.
  *
- * Writing: `encode` points at msgpackr's own buffer. msgpackr goes on behind what it wrote, and takes
- * a new buffer when the old one is full, so nothing that it wrote is overwritten.
+ * Writing: `encode` points at msgpackr's own buffer. msgpackr goes on behind what it wrote, and
+ * takes a new buffer when the old one is full, so nothing that it wrote is overwritten.
  *
  * Reading: msgpackr keeps a property on the Uint8Array that it reads, and reads values of less than
  * 140 bytes faster when they lie at the start of their array. So a small value is copied into a
@@ -33,8 +33,8 @@ export interface SharedStructures {
 
 export interface MsgpackFormat extends ValueFormat<unknown> {
   /**
-   * Forgets the shared structures that are known; they are loaded anew. For a transaction that saved
-   * some and rolled back: values must not name structures that were never stored.
+   * Forgets the shared structures that are known; they are loaded anew. For a transaction that
+   * saved some and rolled back: values must not name structures that were never stored.
    */
   forgetStructures(): void;
 }
@@ -47,7 +47,9 @@ interface Packed extends Uint8Array {
 
 /** msgpackr reads shorter values by a faster way, if they end below this offset. */
 const SMALL_BYTES = 140;
-/** With shared structures msgpackr may copy all bytes before the value: it gets a copy of the value. */
+/**
+ * With shared structures msgpackr may copy all bytes before the value: it gets a copy of the value.
+ */
 const SCRATCH_BYTES = 64 * 1024;
 /** msgpackr's buffer is some times the largest value; beyond this it is let go again. */
 const KEPT_BUFFER_BYTES = 1024 * 1024;
@@ -63,7 +65,9 @@ let packing = 0;
 
 export const msgpackValue: MsgpackFormat = createMsgpackFormat();
 
-/** A format of its own for a store that shares record structures; otherwise {@link msgpackValue}. */
+/**
+ * A format of its own for a store that shares record structures; otherwise {@link msgpackValue}.
+ */
 export function createMsgpackFormat(shared?: SharedStructures): MsgpackFormat {
   let packr = newPackr(shared);
   return {

@@ -1,8 +1,8 @@
 /**
  * From what a user names or gives as a codec to what the engine uses.
  *
- * A codec of the user's own is checked at every call: it may be wrong, but it never makes the engine
- * write past a target or hand out a view on the mapping.
+ * A codec of the user's own is checked at every call: it may be wrong, but it never makes the
+ * engine write past a target or hand out a view on the mapping.
  */
 
 import { bytesKey } from './bytes.ts';
@@ -117,7 +117,8 @@ function customValue(codec: ValueCodec<unknown>): ValueFormat<unknown> {
       const bytes: unknown = codec.encode(value);
       if (!(bytes instanceof Uint8Array)) {
         throw new TypeError(
-          `encode of the value codec '${name}' must return a Uint8Array, but returned ${describe(bytes)}.`,
+          `encode of the value codec '${name}' must return a Uint8Array, ` +
+            `but returned ${describe(bytes)}.`,
         );
       }
       out.set(bytes, 0, bytes.length);

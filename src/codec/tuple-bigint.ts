@@ -18,7 +18,10 @@ const U64_LIMIT = 2n ** 64n;
 const word = new DataView(new ArrayBuffer(8));
 let largest: bigint | undefined;
 
-/** Writes what follows the tag; returns the end, or -1. Errors: TypeError, see {@link MAX_BIGINT_BYTES}. */
+/**
+ * Writes what follows the tag; returns the end, or -1. Errors: TypeError, see {@link
+ * MAX_BIGINT_BYTES}.
+ */
 export function writeBigint(value: bigint, target: Uint8Array, offset: number): number {
   const invert = value < 0n ? 0xff : 0;
   const magnitude = invert === 0 ? value : -value;

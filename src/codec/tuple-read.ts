@@ -1,6 +1,7 @@
 /**
- * 'tuple' bytes back to keys. Total: whatever the bytes, the end is a key or a ValueUnreadableError,
- * the stack stays within {@link MAX_TUPLE_DEPTH}, and the memory within a multiple of the bytes'.
+ * 'tuple' bytes back to keys. Total: whatever the bytes, the end is a key or a
+ * ValueUnreadableError, the stack stays within {@link MAX_TUPLE_DEPTH}, and the memory within a
+ * multiple of the bytes'.
  *
  * Strict: only what the encoder writes is read, so two different byte strings are never one key.
  */

@@ -2,8 +2,8 @@
  * 'tuple' keys: any {@link Key}, alone or in arrays. Order: null < bytes < string < number < bigint
  * < boolean < Date < array; arrays element by element, the shorter one first.
  *
- * After FoundationDB's tuple layer and Deno KV's keys. The grammar is in tuple-tags.ts, the way back
- * in tuple-read.ts, the text for users in docs/key-encoding.md.
+ * After FoundationDB's tuple layer and Deno KV's keys. The grammar is in tuple-tags.ts, the way
+ * back in tuple-read.ts, the text for users in docs/key-encoding.md.
  */
 
 import type { Key, KeyFormat } from './codec.ts';
@@ -88,7 +88,8 @@ function writeOpenArray(
 ): number {
   if (depth === MAX_TUPLE_DEPTH) {
     throw new TypeError(
-      `A key has arrays within arrays more than ${MAX_TUPLE_DEPTH} deep, or one that contains itself.`,
+      `A key has arrays within arrays more than ${MAX_TUPLE_DEPTH} deep, ` +
+        'or one that contains itself.',
     );
   }
   let at = writeTag(TAG.ARRAY, target, offset);

@@ -5,12 +5,15 @@ import { CoppiceError, ValueUnreadableError } from '../errors.ts';
 /** Stored bytes that no encoder of this codec wrote. */
 export function unreadable(codec: string, reason: string, cause?: unknown): ValueUnreadableError {
   return new ValueUnreadableError(
-    `Stored bytes are not of the '${codec}' codec: ${reason}. Was the store written with another codec?`,
+    `Stored bytes are not of the '${codec}' codec: ${reason}. ` +
+      'Was the store written with another codec?',
     cause,
   );
 }
 
-/** The error for what was thrown while reading; errors of the database itself stay what they are. */
+/**
+ * The error for what was thrown while reading; errors of the database itself stay what they are.
+ */
 export function readFailure(codec: string, cause: unknown): CoppiceError {
   if (cause instanceof CoppiceError) return cause;
   const reason = cause instanceof Error ? cause.message : String(cause);

@@ -2,8 +2,9 @@
  * Text to UTF-8 and back, strictly: a lone surrogate is refused, and so are bytes that are no
  * UTF-8. (Buffer and TextEncoder turn both into U+FFFD without a word.) A leading U+FEFF is text.
  *
- * Measured (Node 20, ns). Write 16 / 104 ASCII characters: loop 33 / 176, utf8Write 69 / 72. Read
- * 8 / 16 / 100 bytes: by char codes 60 / 77 / 326, utf8Slice 74 / 75 / 93, TextDecoder 113 / 116 / 129.
+ * Measured (Node 20, ns). Write 16 / 104 ASCII characters: loop 33 / 176, utf8Write 69 / 72. Read 8
+ * / 16 / 100 bytes: by char codes 60 / 77 / 326, utf8Slice 74 / 75 / 93, TextDecoder 113 / 116 /
+ * 129.
  */
 
 import { unreadable } from './unreadable.ts';

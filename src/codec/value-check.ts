@@ -19,7 +19,7 @@ export interface Refusal {
 /** Deeper values would exhaust the stack in msgpackr or JSON.stringify. */
 export const MAX_VALUE_DEPTH = 1000;
 const REMEMBER_FROM_DEPTH = 32;
-const REMEMBER_FROM_OBJECTS = 256;
+const REMEMBER_FROM_OBJECTS = 10_000;
 
 /** The state of one check. A getter or toJSON may start another, so each run has its own. */
 export class Walk {

@@ -70,7 +70,7 @@ export function encodeText(text: string, out: EncodedValue, subject: string): vo
     return;
   }
   if (used + 3 * text.length > chunk.length) {
-    chunk = new Uint8Array(CHUNK_BYTES);
+    chunk = new Uint8Array(Buffer.allocUnsafeSlow(CHUNK_BYTES).buffer);
     used = 0;
   }
   const start = used;

@@ -146,8 +146,7 @@ export function writeOverflowReference(
 export function headOf(key: Uint8Array, from: number, length: number): number {
   let head = 0;
   if (from + 4 <= length) {
-    head =
-      (key[from]! << 24) | (key[from + 1]! << 16) | (key[from + 2]! << 8) | key[from + 3]!;
+    head = (key[from]! << 24) | (key[from + 1]! << 16) | (key[from + 2]! << 8) | key[from + 3]!;
   } else {
     if (from < length) head |= key[from]! << 24;
     if (from + 1 < length) head |= key[from + 1]! << 16;

@@ -34,7 +34,10 @@ export const PAGE_FLAG = {
   expires: 2,
   /** The leaf's values are catalogue records: each begins with the pointer to a root. */
   catalogue: 4,
-  /** At least one entry of this leaf has its value in an overflow run. Never cleared by a removal. */
+  /**
+   * A leaf: at least one entry has its value in an overflow run. A branch: so has a leaf below it.
+   * It may stay set when the last such entry is gone. Without it leaves are freed unread.
+   */
   overflow: 8,
 } as const;
 

@@ -27,7 +27,12 @@ export interface PointerVisitor {
 }
 
 /** Tells `visitor` of each pointer on the page at `o`, whose structure has been checked. */
-export function visitPointers(s: Segment, o: number, fanout: number, visitor: PointerVisitor): void {
+export function visitPointers(
+  s: Segment,
+  o: number,
+  fanout: number,
+  visitor: PointerVisitor,
+): void {
   const type = pageType(s, o);
   if (type === PAGE_TYPE.branch) visitBranch(s, o, visitor);
   else if (type === PAGE_TYPE.leaf) visitLeaf(s, o, visitor);

@@ -6,8 +6,8 @@
  */
 
 import { branchDirectoryEnd, branchEntry, branchEntryBytes } from './branch.ts';
-import { BRANCH_SLOT_BYTES, type Geometry, LEAF_SLOT_BYTES } from './geometry.ts';
 import { CATALOGUE_RECORD_BYTES } from './catalogue.ts';
+import { BRANCH_SLOT_BYTES, type Geometry, LEAF_SLOT_BYTES } from './geometry.ts';
 import {
   fixedBytes,
   leafDirectoryEnd,
@@ -55,7 +55,12 @@ export function structureFault(s: Segment, o: number, geometry: Geometry): strin
   }
 }
 
-function heapFault(s: Segment, o: number, directoryEnd: number, pageSize: number): string | undefined {
+function heapFault(
+  s: Segment,
+  o: number,
+  directoryEnd: number,
+  pageSize: number,
+): string | undefined {
   const heap = heapSize(s, o);
   const prefix = prefixLength(s, o);
   if (((prefix + 1) & ~1) > heap) return `prefix of ${prefix} bytes in a heap of ${heap}`;
@@ -93,7 +98,8 @@ function leafFault(s: Segment, o: number, geometry: Geometry): string | undefine
     }
     const word = valueWord(s, e);
     if ((word & VALUE_IN_OVERFLOW) !== 0) {
-      if ((flags & PAGE_FLAG.overflow) === 0) return `slot ${i} has a run, the page's flags deny it`;
+      if ((flags & PAGE_FLAG.overflow) === 0)
+        return `slot ${i} has a run, the page's flags deny it`;
     } else if ((flags & PAGE_FLAG.catalogue) !== 0 && word < CATALOGUE_RECORD_BYTES) {
       return `slot ${i} has a catalogue record of ${word} bytes`;
     }
@@ -105,7 +111,7 @@ function branchFault(s: Segment, o: number, geometry: Geometry): string | undefi
   const n = slotCount(s, o);
   const level = pageLevel(s, o);
   if (level === 0 || level > MAX_LEVEL) return `branch of level ${level}`;
-  if (pageFlags(s, o) !== 0) return `unknown flags ${pageFlags(s, o)}`;
+  if ((pageFlags(s, o) & ~PAGE_FLAG.overflow) !== 0) return `unknown flags ${pageFlags(s, o)}`;
   if (n < 2 || n * BRANCH_SLOT_BYTES > geometry.capacity) return `branch with ${n} children`;
   const fault = heapFault(s, o, branchDirectoryEnd(o, n), geometry.pageSize);
   if (fault !== undefined) return fault;

@@ -16,8 +16,8 @@
  *     finally: release the writer lock
  */
 
-import { ENTRY, entryAt, WORD } from '../format/lock-file.ts';
 import { META_SLOT_BYTES, META_SLOT_OFFSETS } from '../format/geometry.ts';
+import { ENTRY, entryAt, WORD } from '../format/lock-file.ts';
 import { META_KIND } from '../format/meta.ts';
 import { high32 } from '../format/segment.ts';
 import { Job } from './job.ts';
@@ -31,6 +31,13 @@ import type { CommitCounts, Durability, Tip } from './write-session.ts';
 /** When more than this was born since D, a commit flushes twice, and its pages need no walk. */
 export const TWO_FLUSH_BYTES: number = 16 * 2 ** 20;
 
+/** Pages [from, until) to fill with zeros, ahead of what later commits need (rule 6). */
+export interface Zeros {
+  /** Past every retained snapshot, and the new one. */
+  readonly from: number;
+  readonly until: number;
+}
+
 /** What the commit of one transaction needs to know of its surroundings. */
 export interface CommitRequest {
   readonly storage: Storage;
@@ -39,8 +46,7 @@ export interface CommitRequest {
   readonly placement: Placement;
   readonly tip: Tip;
   readonly durability: Durability;
-  /** Pages past the snapshot's to fill with zeros, ahead of what later commits need (rule 6). */
-  readonly zeroUntil: number;
+  readonly zeros: Zeros;
 }
 
 /** A job that is ready to run, and the tip that it leads to. */
@@ -67,7 +73,7 @@ export function prepareCommit(request: CommitRequest): PreparedCommit {
   if (durable) flushWithMeta(request, job, cost, slot, bytesSinceDurable > TWO_FLUSH_BYTES);
   publish(job, entry, roots.id, tip.commits + 1);
   job.store(WORD.sweep, placement.sweep);
-  const writtenUntil = Math.max(tip.writtenUntil, roots.filePages, request.zeroUntil);
+  const writtenUntil = Math.max(tip.writtenUntil, request.zeros.until);
   job.store(WORD.writtenUntil, writtenUntil);
   if (durable) settleDurable(job, entry, reservationAfter(roots.id));
   endJob(job, entry, true);
@@ -152,10 +158,10 @@ function writePlacement(request: CommitRequest, job: Job, cost: CommitCounts): v
   }
   cost.pages += placement.pages.length;
   cost.bytes += cost.pages * pageSize;
-  const { filePages } = placement.roots;
-  if (request.zeroUntil > filePages) {
-    job.zero(filePages * pageSize, (request.zeroUntil - filePages) * pageSize);
-    cost.bytes += (request.zeroUntil - filePages) * pageSize;
+  const { from, until } = request.zeros;
+  if (until > from) {
+    job.zero(from * pageSize, (until - from) * pageSize);
+    cost.bytes += (until - from) * pageSize;
   }
   job.notify();
 }

@@ -72,6 +72,12 @@ export class MappedPages implements PageReader {
     this.faultsSeen = Atomics.load(this.faultWords, 1);
   }
 
+  /** The same file, each page verified whenever it is touched. */
+  strict(): MappedPages {
+    const mappedBytes = this.mappedPages * this.geometry.pageSize;
+    return new MappedPages(this.storage, this.geometry, this.secret, 'always', mappedBytes);
+  }
+
   find(page: number, birth: number, type: number): number {
     this.visits++;
     const index = page >> this.shift;
@@ -83,8 +89,10 @@ export class MappedPages implements PageReader {
     const s = this.segments[index]!;
     const o = inSegment << this.pageShift;
     this.segment = s;
-    // Type and birth share a cache line with the count that every reader needs next.
-    if (s.i32[(o + 8) >> 2] !== (birth | 0) || s.bytes[o + 20] !== type) {
+    // Type and birth share a cache line with the count that every reader needs next. A root (type 0)
+    // is a branch or a leaf, whose types are the two lowest.
+    const found = s.bytes[o + 20]!;
+    if (s.i32[(o + 8) >> 2] !== (birth | 0) || (found !== type && (type !== 0 || found > 2))) {
       return this.findFirst(page, birth, type);
     }
     return o;

@@ -30,8 +30,7 @@ export class MappedStorage implements Storage {
     this.path = path ?? ':memory:';
     this.writable = options.write;
     this.lockPath = path === undefined || !options.write ? undefined : `${path}-lock`;
-    this.file =
-      path === undefined ? this.addon.openMemory() : this.addon.openFile(path, options);
+    this.file = path === undefined ? this.addon.openMemory() : this.addon.openFile(path, options);
   }
 
   status(): FileStatus {

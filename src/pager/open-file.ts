@@ -12,6 +12,7 @@ import { Job } from './job.ts';
 import { type LockFileIdentity, LockWords } from './lock-words.ts';
 import { MappedPages, type Verify } from './mapped-pages.ts';
 import { type DatabaseIdentity, readMetas } from './metas.ts';
+import { Readers } from './readers.ts';
 import {
   clearPoison,
   finishDeadCommit,
@@ -20,7 +21,6 @@ import {
   recoverFromSlots,
   recoverPrevious,
 } from './recovery.ts';
-import { Readers } from './readers.ts';
 import type { Storage } from './storage.ts';
 
 /** Options of opening that the pager needs; all validated. */
@@ -118,7 +118,9 @@ function joinLockFile(storage: Storage, identity: LockFileIdentity): LockWords {
   if (lock?.belongsTo(identity)) return lock;
   throw new DatabaseLockedError(
     `${storage.path} is open in another process, but its lock file ${storage.path}-lock ` +
-      (lock === undefined ? 'is not there. ' : 'belongs to another file or start of the machine. ') +
+      (lock === undefined
+        ? 'is not there. '
+        : 'belongs to another file or start of the machine. ') +
       'Close the database everywhere, then open it again.',
   );
 }

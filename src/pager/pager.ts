@@ -8,7 +8,7 @@
 
 import { DatabaseClosedError, IoError, ReadOnlyError } from '../errors.ts';
 import { WORD } from '../format/lock-file.ts';
-import { type PreparedCommit, prepareCommit, prepareFlush } from './commit.ts';
+import { type PreparedCommit, prepareCommit, prepareFlush, type Zeros } from './commit.ts';
 import {
   diskFullError,
   ioError,
@@ -214,6 +214,33 @@ export class Pager {
     return durable >= 0 && shortId(this.lock.entryId(durable)) === this.lock.published;
   }
 
+  /** Whether an earlier write failed, so that nobody may write. */
+  get poisoned(): boolean {
+    return this.lock.poisoned;
+  }
+
+  /** The newest snapshot that is known to survive a power failure. */
+  get durableTransaction(): number {
+    return this.lock.entryId(this.lock.durableEntry);
+  }
+
+  /** Snapshots in use by any process, their full ids and live bytes. */
+  listReaders(): { snapshot: number; ageMs: number; self: boolean; bytesHeld: number }[] {
+    const { pageSize } = this.file.geometry;
+    return this.readers.list().flatMap(({ shortId: short, ageMs, self }) => {
+      const entry = this.lock.findEntry(short);
+      // Gone in between: that reader lost a race and is about to look again.
+      if (entry < 0) return [];
+      const { id, pagesInUse } = this.lock.entryRoots(entry);
+      return [{ snapshot: id, ageMs, self, bytesHeld: pagesInUse * pageSize }];
+    });
+  }
+
+  /** Pages for a check: each is verified whenever it is touched. */
+  strictPages(): MappedPages {
+    return this.pages.strict();
+  }
+
   /** Makes what is published durable. */
   async flush(): Promise<void> {
     this.requireWritable();
@@ -331,11 +358,11 @@ export class Pager {
       sweep: this.lock.load(WORD.sweep),
       maxGrowth: this.options.maxGrowth,
     });
-    const zeroUntil = this.zeroUntil(placement, tip);
-    this.fitFile(session, retained, Math.max(placement.roots.filePages, zeroUntil));
+    const zeros = this.zerosAhead(placement, tip, retained);
+    this.fitFile(session, retained, Math.max(placement.roots.filePages, zeros.until));
     const { storage, lock } = this;
     const { identity } = this.file;
-    return prepareCommit({ storage, lock, identity, placement, tip, durability, zeroUntil });
+    return prepareCommit({ storage, lock, identity, placement, tip, durability, zeros });
   }
 
   /**
@@ -359,13 +386,19 @@ export class Pager {
     return retained;
   }
 
-  /** Rule 6: how far a small commit that grows the file writes zeros; 0 when it does not. */
-  private zeroUntil(placement: Placement, tip: Tip): number {
+  /**
+   * Rule 6: which pages a small commit that grows the file fills with zeros; none when it does not. They
+   * begin past every retained snapshot, one of which may be longer than the new one (rule 1).
+   */
+  private zerosAhead(placement: Placement, tip: Tip, retained: readonly SnapshotRoots[]): Zeros {
     const { filePages } = placement.roots;
-    if (filePages <= tip.writtenUntil || placement.pages.length > SMALL_COMMIT_PAGES) return 0;
+    const from = retained.reduce((pages, r) => Math.max(pages, r.filePages), filePages);
+    if (from <= tip.writtenUntil || placement.pages.length > SMALL_COMMIT_PAGES) {
+      return { from, until: from };
+    }
     const { pageSize } = this.file.geometry;
-    const ahead = Math.max(MIN_ZERO_BYTES, (filePages * pageSize) / 16);
-    return filePages + Math.floor(Math.min(ahead, MAX_ZERO_BYTES) / pageSize);
+    const ahead = Math.max(MIN_ZERO_BYTES, (from * pageSize) / 16);
+    return { from, until: from + Math.floor(Math.min(ahead, MAX_ZERO_BYTES) / pageSize) };
   }
 
   /**

@@ -12,7 +12,7 @@ import { FreePages } from './allocation-map.ts';
 import { MapUpdate } from './map-update.ts';
 import type { SnapshotRoots } from './snapshot.ts';
 import { Allocator, type Run } from './space.ts';
-import { dirtyIndex, type DirtyRun, type WritePages } from './write-pages.ts';
+import { type DirtyRun, dirtyIndex, type WritePages } from './write-pages.ts';
 
 /** A dirty page with its place. */
 export interface PlacedPage {

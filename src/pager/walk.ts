@@ -97,7 +97,8 @@ function runFaultOf(
   const inSegment = page % geometry.pagesPerSegment;
   if (length > geometry.maxValueBytes) return `a run of ${length} bytes`;
   if (page + count > roots.filePages) return 'an overflow run that leaves the file';
-  if (inSegment + count > geometry.pagesPerSegment) return 'an overflow run that leaves its segment';
+  if (inSegment + count > geometry.pagesPerSegment)
+    return 'an overflow run that leaves its segment';
   const heads = geometry.overflowHeads(length);
   const chunks = Math.ceil(length / CHUNK_BYTES);
   for (let head = 0; head < heads; head++) {
@@ -117,7 +118,8 @@ function runFaultOf(
     hashChunk(storage, bytes, from, to, chunk, secret, sum, 0);
     const at = start + chunkChecksumAt(chunk, geometry.pageSize, geometry.checksumsPerHead);
     for (let i = 0; i < 8; i++) {
-      if (sum[i] !== bytes[at + i]) return `chunk ${chunk} of its value does not match its checksum`;
+      if (sum[i] !== bytes[at + i])
+        return `chunk ${chunk} of its value does not match its checksum`;
     }
   }
   return undefined;

@@ -206,7 +206,13 @@ export class WritePages implements PageWriter {
       const to = payload + Math.min(length, (chunk + 1) * CHUNK_BYTES);
       hashChunk(this.storage, segment.bytes, from, to, chunk, this.secret, segment.bytes, at);
     }
-    const index = this.runs.push({ bytes: segment.bytes, segment, pages, heads, part: this.lastPart });
+    const index = this.runs.push({
+      bytes: segment.bytes,
+      segment,
+      pages,
+      heads,
+      part: this.lastPart,
+    });
     return DIRTY + index - 1;
   }
 
@@ -275,11 +281,7 @@ export class WritePages implements PageWriter {
   forEachDirty(fn: (index: number, segment: Segment, o: number) => void): void {
     for (let index = 0; index < this.used; index++) {
       if (this.parts[index] === FREE) continue;
-      fn(
-        index,
-        this.chunks[index >> this.chunkShift]!,
-        (index & this.chunkMask) << this.pageShift,
-      );
+      fn(index, this.chunks[index >> this.chunkShift]!, (index & this.chunkMask) << this.pageShift);
     }
   }
 

@@ -37,14 +37,18 @@ test('as JSON is known for: absent properties, dates, toJSON, class instances, -
   expect(roundTrip({ a: { toJSON: (key: string) => `at ${key}` } })).toStrictEqual({ a: 'at a' });
   expect(roundTrip(new Point())).toStrictEqual({ x: 1 });
   expect(roundTrip([-0])).toStrictEqual([0]);
-  expect(roundTrip(Object.create(null, { a: { value: 1, enumerable: true } }))).toStrictEqual({ a: 1 });
-  expect(roundTrip(JSON.parse('{"__proto__": {"a": 1}}'))).toEqual(JSON.parse('{"__proto__": {"a": 1}}'));
+  expect(roundTrip(Object.create(null, { a: { value: 1, enumerable: true } }))).toStrictEqual({
+    a: 1,
+  });
+  expect(roundTrip(JSON.parse('{"__proto__": {"a": 1}}'))).toEqual(
+    JSON.parse('{"__proto__": {"a": 1}}'),
+  );
   expect(() => encode(looped)).toThrow('value.toJSON is a function');
 });
 
 describe('refused, with the path', () => {
   const cyclic: Record<string, unknown> = {};
-  cyclic['self'] = [cyclic];
+  cyclic.self = [cyclic];
   let deep: unknown = 1;
   for (let i = 0; i < 1001; i++) deep = [deep];
   test.each<[string, unknown, string]>([
@@ -56,8 +60,16 @@ describe('refused, with the path', () => {
     ['NaN', [NaN], 'value[0] is NaN'],
     ['Infinity', { a: -Infinity }, 'value.a is -Infinity'],
     ['undefined in an array', { a: [1, undefined] }, 'value.a[1] is undefined'],
-    ['a lone surrogate', { friends: [0, 1, { name: 'x\ud800' }] }, 'value.friends[2].name is a text with a lone'],
-    ['a lone surrogate in a name', { a: { '\udc00': 1 } }, 'value.a["\\udc00"] is a text with a lone'],
+    [
+      'a lone surrogate',
+      { friends: [0, 1, { name: 'x\ud800' }] },
+      'value.friends[2].name is a text with a lone',
+    ],
+    [
+      'a lone surrogate in a name',
+      { a: { '\udc00': 1 } },
+      'value.a["\\udc00"] is a text with a lone',
+    ],
     ['an invalid Date', [new Date(NaN)], 'value[0] is an invalid Date'],
     ['a Map', { a: new Map() }, 'value.a is an object of class Map'],
     ['a Set', new Set(), 'value is an object of class Set'],

@@ -193,7 +193,7 @@ describe('refused with a TypeError', () => {
   const notU32: unknown[] = [-1, 2 ** 32, 1.5, NaN, Infinity, '1', 1n, null, undefined, true];
   const notU64: unknown[] = [-1n, 2n ** 64n, -1, 1.5, 2 ** 53, NaN, '1', null, undefined];
   const notF64: unknown[] = [NaN, '1', 1n, null, undefined, new Date(0)];
-  const cases: [KeyFormat<never>, unknown[]][] = [
+  const cases: [KeyFormat<unknown>, unknown[]][] = [
     [stringKey, notStrings],
     [bytesKey, notBytes],
     [u32Key, notU32],
@@ -202,9 +202,9 @@ describe('refused with a TypeError', () => {
   ];
   for (const [format, keys] of cases) {
     test.each(keys.map((key, i) => [i, key]))(`by '${format.name}': case %i`, (_i, key) => {
-      expect(() => format.write(key as never, target, 0)).toThrow(TypeError);
+      expect(() => format.write(key, target, 0)).toThrow(TypeError);
       // Also where the target is too small: a put must not be retried for ever.
-      expect(() => format.write(key as never, target, 100)).toThrow(TypeError);
+      expect(() => format.write(key, target, 100)).toThrow(TypeError);
     });
   }
 });

@@ -1,10 +1,10 @@
-import { execFileSync } from 'node:child_process';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { EncodedValue } from '../../src/codec/codec.ts';
 import { createMsgpackFormat, msgpackValue } from '../../src/codec/msgpack.ts';
 import { ValueUnreadableError } from '../../src/errors.ts';
-import { bigints, check, texts } from './support.ts';
+import { values } from './arbitrary-values.ts';
+import { check } from './support.ts';
 
 const out = new EncodedValue();
 
@@ -21,40 +21,22 @@ function read(bytes: Uint8Array): unknown {
 
 const roundTrip = (value: unknown): unknown => read(encode(value));
 
-const typedArrays = fc.oneof(
-  fc.int8Array(), fc.uint8Array(), fc.uint8ClampedArray(), fc.int16Array(), fc.uint16Array(),
-  fc.int32Array(), fc.uint32Array(), fc.float32Array(), fc.float64Array(), fc.bigInt64Array(), fc.bigUint64Array(),
-);
-const names = texts.filter((name) => name !== '__proto__');
-
-const values: fc.Arbitrary<unknown> = fc.letrec((tie) => ({
-  value: fc.oneof(
-    { maxDepth: 4, depthSize: 'small' },
-    texts,
-    texts.map((text) => text.repeat(9)),
-    fc.double().map((n) => (Object.is(n, -0) ? 0 : n)),
-    fc.integer(),
-    bigints,
-    fc.constantFrom(null, undefined, true, false, NaN, Infinity),
-    fc.date(),
-    typedArrays,
-    fc.constantFrom(/a+/giu, new RegExp('\u2028')),
-    fc.array(tie('value'), { maxLength: 5 }),
-    fc.dictionary(names, tie('value'), { maxKeys: 6, noNullPrototype: true }),
-    fc.array(fc.tuple(tie('value'), tie('value')), { maxLength: 4 }).map((list) => new Map(list)),
-    fc.array(tie('value'), { maxLength: 4 }).map((list) => new Set(list)),
-  ),
-}))['value'];
-
 describe('what is stored reads back', () => {
   test('values of every kind, nested', () => {
-    check(values.filter((value) => value !== undefined), (value) => {
-      expect(roundTrip(value)).toStrictEqual(value);
-    }, 3000);
+    check(
+      values,
+      (value) => {
+        expect(roundTrip(value)).toStrictEqual(value);
+      },
+      3000,
+    );
   });
 
   test('many shapes in one value, and wide objects', () => {
-    const shapes = Array.from({ length: 300 }, (_, i) => ({ [`a${i}`]: i, [`b${i % 7}`]: { [`c${i}`]: 'x' } }));
+    const shapes = Array.from({ length: 300 }, (_, i) => ({
+      [`a${i}`]: i,
+      [`b${i % 7}`]: { [`c${i}`]: 'x' },
+    }));
     expect(roundTrip([...shapes, ...shapes])).toStrictEqual([...shapes, ...shapes]);
     const wide = Object.fromEntries(Array.from({ length: 20_000 }, (_, i) => [`key ${i}`, i]));
     expect(roundTrip(wide)).toStrictEqual(wide);
@@ -66,7 +48,13 @@ describe('what is stored reads back', () => {
     const list: unknown[] = [shared, shared];
     list.push(list, new Map<unknown, unknown>([[shared, list]]), new Set([list]));
     const back = roundTrip({ list }) as { list: unknown[] };
-    const [first, second, inner, map, set] = back.list as [typeof shared, unknown, unknown, Map<unknown, unknown>, Set<unknown>];
+    const [first, second, inner, map, set] = back.list as [
+      typeof shared,
+      unknown,
+      unknown,
+      Map<unknown, unknown>,
+      Set<unknown>,
+    ];
     expect(first.self).toBe(first);
     expect(second).toBe(first);
     expect(inner).toBe(back.list);
@@ -75,7 +63,20 @@ describe('what is stored reads back', () => {
   });
 
   test('bigints around every length that has an encoding of its own', () => {
-    for (const bits of [31n, 32n, 53n, 63n, 64n, 65n, 127n, 128n, 1000n, 65_535n, 65_536n, 70_000n]) {
+    for (const bits of [
+      31n,
+      32n,
+      53n,
+      63n,
+      64n,
+      65n,
+      127n,
+      128n,
+      1000n,
+      65_535n,
+      65_536n,
+      70_000n,
+    ]) {
       for (const n of [2n ** bits - 1n, 2n ** bits, 2n ** bits + 1n]) {
         if (roundTrip(n) !== n || roundTrip(-n) !== -n) expect.unreachable(`2n ** ${bits}n`);
       }
@@ -113,6 +114,7 @@ describe('what is stored reads back', () => {
 });
 
 describe('refused, with the path', () => {
+  const half = String.fromCharCode(0xd800);
   class OddMap extends Map {}
   class OddArray extends Float64Array {}
   class OddBuffer extends Buffer {}
@@ -127,26 +129,69 @@ describe('refused, with the path', () => {
     ['a symbol', { friends: [1, 2, { name: Symbol('x') }] }, 'value.friends[2].name is a symbol'],
     ['a method', { f() {} }, 'value.f is a function'],
     ['a lone surrogate', [{ a: 'x\udfff' }], 'value[0].a is a text with a lone surrogate'],
-    ['a lone surrogate in a long text', 'x'.repeat(99).concat('\ud800'), 'value is a text with a lone surrogate'],
-    ['a lone surrogate in a name', { a: { 'n\ud800': 1 } }, 'value.a["n\\ud800"] is a text with a lone surrogate'],
-    ['a lone surrogate in a Map key', { m: new Map([[1, 2], ['\ud800', 1]] as [unknown, unknown][]) }, 'value.m[key 1] is'],
+    [
+      'a lone surrogate in a long text',
+      'x'.repeat(99).concat('\ud800'),
+      'value is a text with a lone surrogate',
+    ],
+    [
+      'a lone surrogate in a name',
+      { a: { 'n\ud800': 1 } },
+      'value.a["n\\ud800"] is a text with a lone surrogate',
+    ],
+    [
+      'a lone surrogate in a Map key',
+      {
+        m: new Map([
+          [1, 2],
+          ['\ud800', 1],
+        ] as [unknown, unknown][]),
+      },
+      'value.m[key 1] is',
+    ],
     ['a function in a Map', new Map([['a', [() => 1]]]), 'value[value 0][0] is a function'],
     ['a symbol in a Set', new Set([1, Symbol('x')]), 'value[value 1] is a symbol'],
     ['a lone surrogate in an Error', [new Error('\ud800')], 'value[0] is a text with a lone'],
-    ['a function in a cause', new Error('x', { cause: { f: () => 1 } }), 'value.cause.f is a function'],
-    ['a lone surrogate in a RegExp', new RegExp('\ud800'), 'value is a text with a lone'],
-    ['__proto__', JSON.parse('{"a": {"__proto__": 1}}'), 'value.a.__proto__ is a property that msgpackr renames'],
+    [
+      'a function in a cause',
+      new Error('x', { cause: { f: () => 1 } }),
+      'value.cause.f is a function',
+    ],
+    ['a lone surrogate in a RegExp', new RegExp(half), 'value is a text with a lone'],
+    [
+      '__proto__',
+      JSON.parse('{"a": {"__proto__": 1}}'),
+      'value.a.__proto__ is a property that msgpackr renames',
+    ],
     ['a subclass of Map', [new OddMap()], 'value[0] is an object of class OddMap'],
     ['a subclass of a typed array', new OddArray(2), 'class OddArray'],
-    ['a subclass of Buffer', Object.setPrototypeOf(Buffer.alloc(1), OddBuffer.prototype), 'class OddBuffer'],
+    [
+      'a subclass of Buffer',
+      Object.setPrototypeOf(Buffer.alloc(1), OddBuffer.prototype),
+      'class OddBuffer',
+    ],
     ['an AggregateError', new AggregateError([1], 'x'), 'class AggregateError'],
     ['an Error that causes itself', [causing], 'value[0] is an Error that causes itself'],
-    ['an Error called constructor', Object.assign(new Error('x'), { name: 'constructor' }), 'usual text'],
+    [
+      'an Error called constructor',
+      Object.assign(new Error('x'), { name: 'constructor' }),
+      'usual text',
+    ],
     ['shared memory', new SharedArrayBuffer(1), 'class SharedArrayBuffer'],
     ['a Promise', { user: Promise.resolve(1) }, 'value.user is an object of class Promise'],
     ['a WeakMap', new WeakMap(), 'class WeakMap'],
     ['a boxed text', Object('a'), 'class String'],
-    ['toJSON that gives a function', { a: new (class { toJSON() { return { f: () => 1 }; } })() }, 'value.a.f is a function'],
+    [
+      'toJSON that gives a function',
+      {
+        a: new (class {
+          toJSON() {
+            return { f: () => 1 };
+          }
+        })(),
+      },
+      'value.a.f is a function',
+    ],
     ['too deep', deep, 'or one that contains itself'],
   ])('%s', (_name, value, message) => {
     out.set(new Uint8Array(3), 1, 2);
@@ -171,7 +216,7 @@ test('the check ends for cycles and for 2^40 paths', () => {
 
 test('bytes that no encoder wrote give a value or a ValueUnreadableError', () => {
   const mangled = fc
-    .tuple(values.filter((value) => value !== undefined), fc.uint8Array({ maxLength: 5 }), fc.nat(), fc.nat(3))
+    .tuple(values, fc.uint8Array({ maxLength: 5 }), fc.nat(), fc.nat(3))
     .map(([value, piece, at, how]) => {
       const bytes = encode(value);
       const i = at % bytes.length;
@@ -179,13 +224,17 @@ test('bytes that no encoder wrote give a value or a ValueUnreadableError', () =>
       if (how === 1) return Buffer.concat([bytes.subarray(0, i), piece, bytes.subarray(i)]);
       return Buffer.concat([bytes.subarray(0, i), piece, bytes.subarray(i + piece.length)]);
     });
-  check(fc.oneof(mangled, fc.uint8Array({ maxLength: 300 })), (bytes) => {
-    try {
-      read(new Uint8Array(bytes));
-    } catch (error) {
-      expect(error).toBeInstanceOf(ValueUnreadableError);
-    }
-  }, 20_000);
+  check(
+    fc.oneof(mangled, fc.uint8Array({ maxLength: 300 })),
+    (bytes) => {
+      try {
+        read(new Uint8Array(bytes));
+      } catch (error) {
+        expect(error).toBeInstanceOf(ValueUnreadableError);
+      }
+    },
+    6000,
+  );
 });
 
 test.each<[string, number[]]>([
@@ -213,22 +262,9 @@ test("msgpackr's own buffer is small again after a large value", () => {
   expect(out.bytes.buffer.byteLength).toBeLessThan(100_000);
 });
 
-test('texts that start with U+FEFF keep it, also without the native addon', () => {
-  const program = `
-    import { isNativeAccelerationEnabled } from 'msgpackr';
-    const { EncodedValue } = await import('./src/codec/codec.ts');
-    const { msgpackValue } = await import('./src/codec/msgpack.ts');
-    const out = new EncodedValue();
-    const value = ['\\uFEFF' + 'x'.repeat(100), '\\uFEFF' + '\\u00e9'.repeat(100), '\\uFEFF'];
-    msgpackValue.encode(value, out);
-    const back = msgpackValue.read(new Uint8Array(out.bytes.subarray(out.start, out.end)), 0, out.end - out.start);
-    const decoder = new TextDecoder().decode(Uint8Array.of(0xef, 0xbb, 0xbf, 65));
-    console.log(JSON.stringify([isNativeAccelerationEnabled, JSON.stringify(back) === JSON.stringify(value), decoder]));
-  `;
-  void program;
+test('texts that start with U+FEFF keep it', () => {
   const value = ['\uFEFF'.padEnd(100, 'x'), '\uFEFF'.padEnd(100, '\u00e9'), '\uFEFF'];
   expect(roundTrip(value)).toStrictEqual(value);
-  void execFileSync;
 });
 
 describe('with shared structures', () => {
@@ -247,7 +283,11 @@ describe('with shared structures', () => {
       },
     });
   }
-  const user = (i: number): unknown => ({ id: i, name: `user ${i}`, address: { city: 'London', lines: ['a'.repeat(200)] } });
+  const user = (i: number): unknown => ({
+    id: i,
+    name: `user ${i}`,
+    address: { city: 'London', lines: ['a'.repeat(200)] },
+  });
 
   test('values name them, and another format reads them', () => {
     const kept = store();
@@ -258,7 +298,8 @@ describe('with shared structures', () => {
     });
     expect(kept.saves).toBe(1);
     expect(Buffer.from(encoded[1] as Uint8Array).includes('name')).toBe(false);
-    encoded.forEach((bytes, i) => expect(reader.read(bytes, 0, bytes.length)).toStrictEqual(user(i)));
+    const back = encoded.map((bytes) => reader.read(bytes, 0, bytes.length));
+    expect(back).toStrictEqual([user(0), user(1), user(2)]);
   });
 
   test('two writers do not overwrite what the other one added', () => {
@@ -275,7 +316,8 @@ describe('with shared structures', () => {
     put(two, { d: { e: 4 } });
     put(one, { b: 5, c: 6 });
     for (const format of [one, two, open(kept)]) {
-      for (const [value, bytes] of encoded) expect(format.read(bytes, 0, bytes.length)).toStrictEqual(value);
+      for (const [value, bytes] of encoded)
+        expect(format.read(bytes, 0, bytes.length)).toStrictEqual(value);
     }
   });
 

@@ -35,9 +35,13 @@ describe('hash', () => {
       [0, 8, 0, 0, -1],
     ];
     for (const [start, end, low, high, at] of calls) {
-      expect(thrown(() => native().hash(bytes, start, end, low, high, new Uint8Array(16), at))).toBeInstanceOf(RangeError);
+      expect(
+        thrown(() => native().hash(bytes, start, end, low, high, new Uint8Array(16), at)),
+      ).toBeInstanceOf(RangeError);
     }
-    expect(thrown(() => native().hash(bytes, 0, 8, 0, 0, new Uint8Array(7), 0))).toBeInstanceOf(RangeError);
+    expect(thrown(() => native().hash(bytes, 0, 8, 0, 0, new Uint8Array(7), 0))).toBeInstanceOf(
+      RangeError,
+    );
   });
 });
 
@@ -56,8 +60,15 @@ describe('pageIsIntact', () => {
 
   test('refuses a page outside the array', () => {
     const bytes = new Uint8Array(128);
-    for (const [start, length] of [[65, 64], [0, 129], [-1, 64], [0, 7]] as const) {
-      expect(thrown(() => native().pageIsIntact(bytes, start, length, 0, 0, 0))).toBeInstanceOf(RangeError);
+    for (const [start, length] of [
+      [65, 64],
+      [0, 129],
+      [-1, 64],
+      [0, 7],
+    ] as const) {
+      expect(thrown(() => native().pageIsIntact(bytes, start, length, 0, 0, 0))).toBeInstanceOf(
+        RangeError,
+      );
     }
   });
 });

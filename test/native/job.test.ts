@@ -1,9 +1,22 @@
 import { readFileSync, statSync } from 'node:fs';
+import { constants } from 'node:os';
 import { describe, expect, test } from 'vitest';
 import { OP } from '../../src/pager/job.ts';
 import { native } from '../../src/pager/native.ts';
-import { create, fixture, mapped, newPath, note, open, RESERVE, run, SEGMENT, startCommand, thrown } from './support.ts';
 import { onFullDisk } from './full-disk.ts';
+import {
+  create,
+  fixture,
+  mapped,
+  newPath,
+  note,
+  open,
+  RESERVE,
+  run,
+  SEGMENT,
+  startCommand,
+  thrown,
+} from './support.ts';
 
 const MIB = 2 ** 20;
 const PAGE = 4096;
@@ -23,7 +36,21 @@ describe('the steps of a job', () => {
     const pages = random(3 * PAGE);
     const low = 0xffff_fffe;
     const high = 0xffff_ffff;
-    const steps = [OP.WRITE_PAGES, PAGE, low, high, 2, 0, 0, 2 * PAGE, 5 * PAGE, 0, 2 * PAGE, PAGE, 9 * PAGE];
+    const steps = [
+      OP.WRITE_PAGES,
+      PAGE,
+      low,
+      high,
+      2,
+      0,
+      0,
+      2 * PAGE,
+      5 * PAGE,
+      0,
+      2 * PAGE,
+      PAGE,
+      9 * PAGE,
+    ];
     expect(await run(file, steps, [pages])).toBeNull();
     const expected = new Uint8Array(8);
     // 2^64 - 2 + 5 wraps to 3.
@@ -55,7 +82,12 @@ describe('the steps of a job', () => {
     await run(file, [OP.WRITE, 4, 0, 0, 2, 4, 0, 2, 0, 6, 0, 2, 2, 20, 0, 4, 0, 50], [data]);
     const found = readFileSync(path);
     expect([found[4], found[5], found[6], found[20], found[21], found[50]]).toEqual([
-      data[0], data[1], 0, data[2], data[3], 0,
+      data[0],
+      data[1],
+      0,
+      data[2],
+      data[3],
+      0,
     ]);
   });
 
@@ -75,7 +107,22 @@ describe('the steps of a job', () => {
     const bytes = mapped(file);
     const shared = words();
     const events: string[] = [];
-    const steps = [OP.WRITE, 1, 0, 0, 1, 7, OP.STORE, 3, -5, OP.STORE, 4, 0xffff_ffff, OP.NOTIFY, OP.FLUSH];
+    const steps = [
+      OP.WRITE,
+      1,
+      0,
+      0,
+      1,
+      7,
+      OP.STORE,
+      3,
+      -5,
+      OP.STORE,
+      4,
+      0xffff_ffff,
+      OP.NOTIFY,
+      OP.FLUSH,
+    ];
     await new Promise<void>((resolve) => {
       file.run(
         Float64Array.from(steps),
@@ -85,7 +132,8 @@ describe('the steps of a job', () => {
           events.push(`done ${error}`);
           resolve();
         },
-        () => events.push(`written ${bytes[7]} ${Atomics.load(shared, 3)} ${Atomics.load(shared, 4)}`),
+        () =>
+          events.push(`written ${bytes[7]} ${Atomics.load(shared, 3)} ${Atomics.load(shared, 4)}`),
       );
     });
     expect(events).toEqual(['written 9 -5 -1', 'done null']);
@@ -107,7 +155,11 @@ describe('the steps of a job', () => {
     const bytes = mapped(file);
     const big = new Uint8Array(8 * MIB);
     const outcomes = [1, 2, 3].map((value) =>
-      run(file, [OP.WRITE, 1, 0, 0, big.length, 4096, OP.WRITE, 1, 1, 0, 1, 0], [big, Uint8Array.of(value)]),
+      run(
+        file,
+        [OP.WRITE, 1, 0, 0, big.length, 4096, OP.WRITE, 1, 1, 0, 1, 0],
+        [big, Uint8Array.of(value)],
+      ),
     );
     expect(file.pending()).toBeGreaterThan(0);
     file.runSync(Float64Array.of(OP.WRITE, 1, 0, 0, 1, 1), [bytes.slice(0, 1)], null);
@@ -130,12 +182,28 @@ describe('the steps of a job', () => {
 
   test('what a callback throws is an uncaught exception, and the next job runs', async () => {
     const program = startCommand(process.execPath, fixture('throwing.mjs'), newPath());
-    expect(await program.ended()).toMatchObject({ code: 0, text: 'uncaught: from done\nnext done\n' });
+    expect(await program.ended()).toMatchObject({
+      code: 0,
+      text: 'uncaught: from done\nnext done\n',
+    });
   });
 });
 
 describe('a job that fails', () => {
-  const sections = [OP.ON_ABORT, OP.STORE, 1, 1, OP.ON_POISON, OP.STORE, 2, 1, OP.FINALLY, OP.STORE, 3, 1];
+  const sections = [
+    OP.ON_ABORT,
+    OP.STORE,
+    1,
+    1,
+    OP.ON_POISON,
+    OP.STORE,
+    2,
+    1,
+    OP.FINALLY,
+    OP.STORE,
+    3,
+    1,
+  ];
 
   test('runs only FINALLY when all went well', async () => {
     const shared = words();
@@ -174,7 +242,13 @@ describe('a job that fails', () => {
 
   test('past RLIMIT_FSIZE writes up to the limit, then aborts with EFBIG, and no signal ends it', async () => {
     const path = newPath();
-    const program = startCommand('prlimit', '--fsize=1048576', process.execPath, fixture('too-big.mjs'), path);
+    const program = startCommand(
+      'prlimit',
+      '--fsize=1048576',
+      process.execPath,
+      fixture('too-big.mjs'),
+      path,
+    );
     expect(await program.ended()).toMatchObject({
       code: 0,
       text: 'run EFBIG 0,1,0,1\nrunSync EFBIG 0,1,0,1\ngrow EFBIG\ntruncate EFBIG\n',
@@ -191,16 +265,58 @@ describe('a job that fails', () => {
     expect(error).toMatchObject({ code: 'EBADF', syscall: 'pwritev' });
     expect([...shared.subarray(0, 4)]).toEqual([0, 0, 1, 1]);
     shared.fill(0);
-    const sync = thrown(() => open(path, false).runSync(Float64Array.from(steps), [new Uint8Array(1)], shared));
+    const sync = thrown(() =>
+      open(path, false).runSync(Float64Array.from(steps), [new Uint8Array(1)], shared),
+    );
     expect(sync.code).toBe('EBADF');
     expect([...shared.subarray(0, 4)]).toEqual([0, 0, 1, 1]);
+  });
+
+  test('STORE_ERRNO stores why, in each section; 0 when nothing failed', async () => {
+    const path = newPath();
+    create(path, PAGE);
+    const tails = [
+      OP.ON_ABORT,
+      OP.STORE_ERRNO,
+      1,
+      OP.ON_POISON,
+      OP.STORE_ERRNO,
+      2,
+      OP.FINALLY,
+      OP.STORE_ERRNO,
+      3,
+    ];
+    const shared = words();
+    shared.fill(-1);
+    await run(open(path, false), [OP.WRITE, 1, 0, 0, 1, 0, ...tails], [new Uint8Array(1)], shared);
+    expect([...shared.subarray(1, 4)]).toEqual([-1, constants.errno.EBADF, constants.errno.EBADF]);
+    await run(open(path), [OP.GUARD, 0, 7, ...tails], [], shared);
+    expect([shared[1], shared[3]]).toEqual([constants.errno.ECANCELED, constants.errno.ECANCELED]);
+    await run(open(path), tails, [], shared);
+    expect(shared[3]).toBe(0);
   });
 
   test('runs ON_POISON too when ON_ABORT cannot be done', async () => {
     const path = newPath();
     create(path, PAGE);
     const shared = words();
-    const steps = [OP.GUARD, 9, 1, OP.ON_ABORT, OP.ZERO, 0, 8, OP.ON_POISON, OP.STORE, 2, 1, OP.FINALLY, OP.STORE, 3, 1];
+    const steps = [
+      OP.GUARD,
+      9,
+      1,
+      OP.ON_ABORT,
+      OP.ZERO,
+      0,
+      8,
+      OP.ON_POISON,
+      OP.STORE,
+      2,
+      1,
+      OP.FINALLY,
+      OP.STORE,
+      3,
+      1,
+    ];
     const error = await run(open(path, false), steps, [], shared);
     expect(error?.code).toBe('EBADF');
     expect([...shared.subarray(0, 4)]).toEqual([0, 0, 1, 1]);
@@ -211,7 +327,8 @@ describe('a job that breaks the grammar', () => {
   const file = () => create(newPath(), PAGE);
   const buffer = new Uint8Array(PAGE);
   const cases: readonly (readonly [string, readonly number[]])[] = [
-    ['an unknown operation', [9]],
+    ['an unknown operation', [10]],
+    ['STORE_ERRNO past the words', [OP.STORE_ERRNO, 16]],
     ['operation 0', [0]],
     ['a section twice', [OP.FINALLY, OP.FINALLY]],
     ['a fraction', [1.5]],
@@ -237,14 +354,18 @@ describe('a job that breaks the grammar', () => {
     const whole = Float64Array.from([OP.STORE, 0, 1, ...steps]);
     const handle = file();
     expect(thrown(() => handle.runSync(whole, [buffer], shared))).toBeInstanceOf(RangeError);
-    expect(thrown(() => handle.run(whole, [buffer], shared, () => {}, null))).toBeInstanceOf(RangeError);
+    expect(thrown(() => handle.run(whole, [buffer], shared, () => {}, null))).toBeInstanceOf(
+      RangeError,
+    );
     expect(shared[0]).toBe(0);
   });
 
   test('STORE without words is refused, and so is a page in the mapping', () => {
     const handle = file();
     const bytes = mapped(handle);
-    expect(thrown(() => handle.runSync(Float64Array.of(OP.STORE, 0, 0), [], null))).toBeInstanceOf(RangeError);
+    expect(thrown(() => handle.runSync(Float64Array.of(OP.STORE, 0, 0), [], null))).toBeInstanceOf(
+      RangeError,
+    );
     const steps = Float64Array.of(OP.WRITE_PAGES, PAGE, 0, 0, 1, 0, 0, PAGE, 0);
     expect(thrown(() => handle.runSync(steps, [bytes], null))).toBeInstanceOf(RangeError);
     expect(thrown(() => native().hash(buffer, 0, 8, 0, 0, bytes, 0))).toBeInstanceOf(RangeError);
@@ -278,7 +399,10 @@ describe('a job that breaks the grammar', () => {
     const handle = file();
     handle.close();
     handle.close();
-    for (const call of [() => handle.status(), () => handle.runSync(new Float64Array(0), [], null)]) {
+    for (const call of [
+      () => handle.status(),
+      () => handle.runSync(new Float64Array(0), [], null),
+    ]) {
       expect(thrown(call).code).toBe('ERR_CLOSED');
     }
     expect(handle.pending()).toBe(0);

@@ -1,4 +1,12 @@
-import { appendFileSync, closeSync, fstatSync, openSync, readFileSync, statSync, writeSync } from 'node:fs';
+import {
+  appendFileSync,
+  closeSync,
+  fstatSync,
+  openSync,
+  readFileSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { describe, expect, test } from 'vitest';
 import { OP } from '../../src/pager/job.ts';
@@ -49,8 +57,8 @@ describe('the mapping', () => {
     for (let i = 7; i >= 0; i--) file.segment(i);
     const lines = mappingsOf(path);
     expect(lines).toHaveLength(1);
-    const [from, to] = (lines[0] as string).split(' ')[0]?.split('-') as [string, string];
-    expect(Number.parseInt(to, 16) - Number.parseInt(from, 16)).toBe(8 * SEGMENT);
+    const [from, to] = lines.join().split(/[- ]/);
+    expect(Number.parseInt(`${to}`, 16) - Number.parseInt(`${from}`, 16)).toBe(8 * SEGMENT);
     expect(lines[0]).toContain('r--s');
     expect(thrown(() => file.segment(8))).toBeInstanceOf(RangeError);
   });
@@ -104,7 +112,8 @@ describe('the mapping', () => {
 
   test('a read-only handle maps too, and shares what a writer mapped', async () => {
     const path = newPath();
-    const reader = (create(path, MIB), open(path, false));
+    create(path, MIB);
+    const reader = open(path, false);
     const bytes = mapped(reader);
     const writer = open(path);
     mapped(writer);
@@ -115,7 +124,9 @@ describe('the mapping', () => {
   test('a memory file behaves as any file', async () => {
     const file = kept(native().openMemory(), MIB);
     const bytes = mapped(file);
-    expect(await run(file, [OP.WRITE, 1, 0, 0, 3, 10, OP.FLUSH], [Uint8Array.of(1, 2, 3)])).toBeNull();
+    expect(
+      await run(file, [OP.WRITE, 1, 0, 0, 3, 10, OP.FLUSH], [Uint8Array.of(1, 2, 3)]),
+    ).toBeNull();
     expect(bytes.subarray(10, 13)).toEqual(Uint8Array.of(1, 2, 3));
     expect(file.status()).toMatchObject({ kind: 'file', sizeBytes: MIB, links: 0 });
   });
@@ -189,14 +200,18 @@ describe('sizes', () => {
   });
 
   test('a failed call throws the errno, the code and the name of the call', () => {
-    expect(thrown(() => native().openFile('/no/such/file', { write: true, create: false }))).toMatchObject({
+    expect(
+      thrown(() => native().openFile('/no/such/file', { write: true, create: false })),
+    ).toMatchObject({
       code: 'ENOENT',
       errno: -2,
       syscall: 'open',
     });
     const path = newPath();
     create(path);
-    expect(thrown(() => native().openFile(path, { write: true, create: true })).code).toBe('EEXIST');
+    expect(thrown(() => native().openFile(path, { write: true, create: true })).code).toBe(
+      'EEXIST',
+    );
     expect(thrown(() => open(path, false).grow(4096)).code).toBe('EBADF');
   });
 });
@@ -232,7 +247,9 @@ describe('across threads and limits', () => {
     const path = newPath();
     const file = create(path, MIB);
     const bytes = mapped(file);
-    const workers = [0, 1].map(() => new Worker(fixture('reader-worker.mjs'), { workerData: path }));
+    const workers = [0, 1].map(
+      () => new Worker(fixture('reader-worker.mjs'), { workerData: path }),
+    );
     const ask = (worker: Worker, offset: number): Promise<unknown> =>
       new Promise((resolve, reject) => {
         worker.once('message', resolve);
@@ -256,7 +273,13 @@ describe('across threads and limits', () => {
     const path = newPath();
     create(path, MIB).close();
     const limit = 40 * 2 ** 30;
-    const program = startCommand('prlimit', `--as=${limit}`, process.execPath, fixture('reserve.mjs'), path);
+    const program = startCommand(
+      'prlimit',
+      `--as=${limit}`,
+      process.execPath,
+      fixture('reserve.mjs'),
+      path,
+    );
     const { code, text, error } = await program.ended();
     expect([code, error]).toEqual([0, '']);
     const reserved = Number(text);
@@ -269,14 +292,22 @@ describe('across threads and limits', () => {
     const path = newPath();
     create(path, MIB).close();
     const collections = async (mode: string): Promise<string[]> => {
-      const program = startCommand(process.execPath, '--trace-gc', '--max-old-space-size=8192', fixture('gc.mjs'), path, mode);
+      const program = startCommand(
+        process.execPath,
+        '--trace-gc',
+        '--max-old-space-size=8192',
+        fixture('gc.mjs'),
+        path,
+        mode,
+      );
       const { text, code } = await program.ended();
       expect(code).toBe(0);
       return text.split('\n').filter((line) => line.includes('Mark-Compact'));
     };
     // V8 looks at the total in the moment before the length is taken off again, and may start to
     // mark step by step. What it must not do is stop for a collection on that account.
-    const forced = (lines: string[]): string[] => lines.filter((line) => /pressure|reduce/.test(line));
+    const forced = (lines: string[]): string[] =>
+      lines.filter((line) => /pressure|reduce/.test(line));
     expect(forced(await collections('none'))).toEqual([]);
     expect(forced(await collections('map'))).toEqual([]);
   });

@@ -8,8 +8,8 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach } from 'vitest';
 import { type NativeError, type NativeFile, native } from '../../src/pager/native.ts';
 
-export const SEGMENT = 2 ** 30;
-export const RESERVE = 2 ** 36;
+export const SEGMENT: number = 2 ** 30;
+export const RESERVE: number = 2 ** 36;
 
 const folder = mkdtempSync(join(tmpdir(), 'coppice-native-'));
 const opened: NativeFile[] = [];
@@ -80,10 +80,16 @@ export interface Program {
   /** Resolves with the next line that it prints, fails when it ends before. */
   line(): Promise<string>;
   /** Resolves when it has ended, with all that it printed. */
-  ended(): Promise<{ code: number | null; signal: NodeJS.Signals | null; text: string; error: string }>;
+  ended(): Promise<{
+    code: number | null;
+    signal: NodeJS.Signals | null;
+    text: string;
+    error: string;
+  }>;
 }
 
-export const fixture = (name: string): string => fileURLToPath(new URL(`fixtures/${name}`, import.meta.url));
+export const fixture = (name: string): string =>
+  fileURLToPath(new URL(`fixtures/${name}`, import.meta.url));
 
 /** Starts a program of fixtures/ with node, or any command; killed after the test. */
 export function start(name: string, ...parameters: readonly string[]): Program {
@@ -133,10 +139,11 @@ export function startCommand(command: string, ...parameters: readonly string[]):
   return { child, line, ended };
 }
 
-export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+export const sleep = (ms: number): Promise<void> =>
+  new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Whether the addon runs under AddressSanitizer (scripts/sanitize.sh). */
-export const sanitized: boolean = process.env['COPPICE_SANITIZED'] === '1';
+export const sanitized: boolean = process.env.COPPICE_SANITIZED === '1';
 
 /** Says why a test is not run here, in the report of the run. */
 export function note(text: string): void {

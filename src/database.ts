@@ -1,0 +1,416 @@
+/** A database: what `open` returns. */
+
+import { channel } from 'node:diagnostics_channel';
+import type { Key, KeyCodec, KeyCodecName, ValueCodec, ValueCodecName } from './codec/codec.ts';
+import { DatabaseClosedError, ReadOnlyError, StoreNotFoundError } from './errors.ts';
+import type { StoreDescription } from './format/catalogue.ts';
+import { STORE_FLAG } from './format/catalogue.ts';
+import type { CheckedOptions } from './options.ts';
+import { checkDurability } from './options.ts';
+import type { Pager } from './pager/pager.ts';
+import type { Durability } from './pager/write-session.ts';
+import { StoreHandle, type StoreOf } from './store.ts';
+import { Abandoned } from './transaction/abandoned.ts';
+import { allRecords, catalogueKey } from './transaction/catalogue.ts';
+import { Flusher } from './transaction/flusher.ts';
+import { LatestReader } from './transaction/latest.ts';
+import {
+  type ManualTransaction,
+  ManualWriteTransaction,
+} from './transaction/manual-transaction.ts';
+import { PinnedSnapshots } from './transaction/pinned-snapshot.ts';
+import type { RangeOptions } from './transaction/range.ts';
+import { unsupported } from './transaction/reader.ts';
+import { type Snapshot, SnapshotReader } from './transaction/snapshot.ts';
+import { collectStats, type DatabaseStats } from './transaction/statistics.ts';
+import { StoreDefinition } from './transaction/store-definition.ts';
+import {
+  checkStoreOptions,
+  formatsOf,
+  type KeyOf,
+  type StoreOptions,
+  type ValueOf,
+} from './transaction/store-options.ts';
+import {
+  type LongWork,
+  type VerifyOptions,
+  type VerifyReport,
+  verifySnapshot,
+} from './transaction/verify.ts';
+import { WriteQueue } from './transaction/write-queue.ts';
+import type { WriteTransaction } from './transaction/write-transaction.ts';
+
+/** A store of a database; see StoreOf. */
+export type Store<K, V> = StoreOf<K, V, Database>;
+/** A store as the file records it. */
+export interface StoreInfo {
+  name: string;
+  key: string;
+  value: string;
+  multi: boolean;
+  versions: boolean;
+  expires: boolean;
+  count: number;
+}
+export interface CompactReport {
+  bytesBefore: number;
+  bytesAfter: number;
+  pagesMoved: number;
+}
+export interface BackupReport {
+  transaction: number;
+  since: number | undefined;
+  pages: number;
+  bytes: number;
+}
+export type BackupSource = string | NodeJS.ReadableStream | ReadableStream<Uint8Array>;
+export type BackupTarget = string | NodeJS.WritableStream | WritableStream<Uint8Array>;
+
+type AnyDefinition = StoreDefinition<unknown, unknown>;
+
+const commitChannel = channel('coppice:commit');
+
+/** How a write may differ from its database. */
+export interface WriteOptions {
+  /** Asks for more, or less, than the database's own durability. */
+  durability?: Durability;
+}
+
+export class Database implements Disposable, AsyncDisposable {
+  /** The real path of the file, symlinks resolved; ':memory:' for one without. */
+  readonly path: string;
+  readonly readOnly: boolean;
+  private readonly pager: Pager;
+  private readonly options: CheckedOptions;
+  private readonly pins: PinnedSnapshots;
+  private readonly abandoned = new Abandoned();
+  private readonly latest: LatestReader;
+  private readonly queue: WriteQueue;
+  private readonly flusher: Flusher;
+  private readonly definitions = new Map<string, AnyDefinition>();
+  /** Asked for, and not in the file yet. */
+  private readonly pending = new Set<AnyDefinition>();
+  private openSnapshots = 0;
+  private closing: Promise<void> | undefined;
+
+  /** For `open` only. */
+  constructor(pager: Pager, options: CheckedOptions) {
+    this.pager = pager;
+    this.options = options;
+    this.path = pager.path;
+    this.readOnly = options.readOnly;
+    this.pins = new PinnedSnapshots(pager);
+    this.latest = new LatestReader(pager, this.pins, this, this.abandoned);
+    this.flusher = new Flusher(pager, options.flushInterval);
+    this.queue = new WriteQueue(pager, this, {
+      newStores: () => this.pending,
+      committed: (transaction, durability) => this.committed(transaction, durability),
+    });
+  }
+
+  get closed(): boolean {
+    return this.pager.closed;
+  }
+
+  /** The id of the newest published snapshot; it grows, and has gaps. */
+  get lastTransaction(): number {
+    this.requireOpen();
+    try {
+      return this.pager.readers.beginShort().id;
+    } finally {
+      this.pager.readers.endShort();
+    }
+  }
+
+  /** False while more than `maxQueuedBytes` wait to be written: a hint to slow down. */
+  get writable(): boolean {
+    return !this.closed && !this.readOnly && this.queue.bytes <= this.options.maxQueuedBytes;
+  }
+
+  // Stores
+
+  /**
+   * The store of that name; made when absent, with the next write. Codecs that are left out are those
+   * that the file records, or 'tuple' and 'msgpack' for a new store.
+   * Errors: STORE_MISMATCH when the file records others, STORE_NOT_FOUND with `create: false`,
+   * TypeError, UNSUPPORTED.
+   */
+  store<
+    CK extends KeyCodecName | KeyCodec<unknown> = 'tuple',
+    CV extends ValueCodecName | ValueCodec<unknown> = 'msgpack',
+  >(
+    name: string,
+    options: Omit<StoreOptions<KeyOf<CK>, ValueOf<CV>>, 'key' | 'value'> & { key?: CK; value?: CV },
+  ): Store<KeyOf<CK>, ValueOf<CV>>;
+  store<K = Key, V = unknown>(name: string, options?: StoreOptions<K, V>): Store<K, V>;
+  store(name: string, options?: StoreOptions<unknown, unknown>): Store<unknown, unknown> {
+    this.requireOpen();
+    checkStoreOptions(name, options);
+    const recorded = this.recorded(name);
+    const known = this.definitions.get(name);
+    if (recorded === undefined && !this.isPending(known) && options?.create === false) {
+      throw new StoreNotFoundError(
+        name,
+        `There is no store "${name}" in ${this.path}. Leave out create: false to make it.`,
+      );
+    }
+    const description = recorded ?? (this.isPending(known) ? known?.description : undefined);
+    const { keys, values } = formatsOf(name, options?.key, options?.value, description);
+    const { maxKeyBytes } = this.pager.pages.geometry;
+    const made = new StoreDefinition<unknown, unknown>(this, name, keys, values, maxKeyBytes);
+    if (description !== undefined) made.requireSame(description);
+    const definition = known !== undefined && sameFormats(known, made) ? known : made;
+    this.definitions.set(name, definition);
+    if (recorded === undefined && !this.isPending(known)) {
+      if (this.readOnly) {
+        throw new StoreNotFoundError(
+          name,
+          `There is no store "${name}" in ${this.path}, and it cannot be made with readOnly: true.`,
+        );
+      }
+      this.pending.add(definition);
+    }
+    const { durability } = this.options;
+    return new StoreHandle(this, definition, {
+      latest: this.latest,
+      queue: this.queue,
+      durability,
+    });
+  }
+
+  /** All stores in the file, and those that the next write makes. */
+  stores(): StoreInfo[] {
+    this.requireOpen();
+    const roots = this.pager.readers.beginShort();
+    try {
+      const recorded = allRecords(this.pager.pages, roots).map(({ name, description, root }) =>
+        info(name, description, root.entries),
+      );
+      const names = new Set(recorded.map(({ name }) => name));
+      const pending = [...this.pending].filter(({ name }) => !names.has(name));
+      return [...recorded, ...pending.map((d) => info(d.name, d.description, 0))];
+    } finally {
+      this.pager.readers.endShort();
+    }
+  }
+
+  /** Removes a store with all its entries; resolves to whether it was there. */
+  async dropStore(name: string): Promise<boolean> {
+    return this.write((tx) => tx.dropStore(name));
+  }
+
+  // Writing
+
+  /**
+   * Runs `fn` in a transaction, one at a time over all processes, and resolves to what it returned when
+   * that is durable. A throw undoes everything that `fn` did, and rejects. `fn` is synchronous: a
+   * promise as its result is a TypeError.
+   */
+  async write<R>(fn: (tx: WriteTransaction) => R, options?: WriteOptions): Promise<R> {
+    const durability = this.checkWrite('write', fn, options);
+    return this.queue.add(this.queue.callback(fn, durability));
+  }
+
+  /** The same, waiting here; TRANSACTION_OPEN inside another transaction of this object. */
+  writeSync<R>(fn: (tx: WriteTransaction) => R, options?: WriteOptions): R {
+    const durability = this.checkWrite('writeSync', fn, options);
+    return this.queue.runSync(this.queue.callback(fn, durability));
+  }
+
+  /** A transaction that its caller ends; it holds the writer lock of all processes until then. */
+  async beginWrite(options?: WriteOptions): Promise<ManualTransaction> {
+    const durability = this.checkWrite('beginWrite', () => {}, options);
+    const { session, core, ended } = await this.queue.openManual();
+    const host = {
+      pager: this.pager,
+      owner: this,
+      durability,
+      finish: this.queue.finishCore.bind(this.queue),
+      committed: (transaction: number, asked: Durability) => this.committed(transaction, asked),
+    };
+    return new ManualWriteTransaction(host, session, core, ended);
+  }
+
+  // Reading
+
+  /** Runs `fn` with one consistent state, which ends with it. */
+  read<R>(fn: (snapshot: Snapshot) => R): R {
+    if (typeof fn !== 'function') throw new TypeError(`read takes a function, got ${String(fn)}.`);
+    using snapshot = this.snapshot();
+    return fn(snapshot);
+  }
+
+  /** One consistent state, until it is closed. Errors: READERS_FULL. */
+  snapshot(): Snapshot {
+    this.requireOpen();
+    const snapshot = new SnapshotReader(this.pager, this.pins, this, this.abandoned, () => {
+      this.openSnapshots--;
+    });
+    this.openSnapshots++;
+    return snapshot;
+  }
+
+  // Care
+
+  /** Makes everything that is published durable. */
+  async flush(): Promise<void> {
+    this.requireWritable();
+    await this.queue.settle();
+    this.requireWritable();
+    await this.pager.flush();
+  }
+
+  stats(): DatabaseStats {
+    this.requireOpen();
+    const pinned = this.pins.acquire();
+    try {
+      return collectStats(this.pager, pinned, {
+        iterators: this.abandoned.iterators,
+        snapshots: this.openSnapshots,
+        views: 0,
+        queuedBytes: this.queue.bytes,
+      });
+    } finally {
+      pinned.release();
+    }
+  }
+
+  /**
+   * Checks the newest snapshot: every page, every tree, and that each page is accounted for.
+   * Rejects with CORRUPTION at the first damage; with `collect: true` it gathers all of it instead.
+   */
+  async verify(options: VerifyOptions = {}): Promise<VerifyReport> {
+    this.requireOpen();
+    options.signal?.throwIfAborted();
+    const pinned = this.pins.acquire();
+    try {
+      return await verifySnapshot(this.pager.strictPages(), pinned.roots, options);
+    } finally {
+      pinned.release();
+    }
+  }
+
+  async compact(_options?: LongWork): Promise<CompactReport> {
+    return unsupported('compact');
+  }
+  async trim(): Promise<{ bytes: number }> {
+    return unsupported('trim');
+  }
+  async backup(
+    _target: BackupTarget,
+    _options?: LongWork & { since?: number; compact?: boolean },
+  ): Promise<BackupReport> {
+    return unsupported('backup');
+  }
+  async prefetch<K, V>(
+    _store: Store<K, V>,
+    _what?: RangeOptions<K> | readonly K[],
+    _options?: LongWork,
+  ): Promise<{ pages: number }> {
+    return unsupported('prefetch');
+  }
+  watch<K, V>(
+    _store: Store<K, V>,
+    _range?: RangeOptions<K>,
+    _options?: { signal?: AbortSignal },
+  ): AsyncIterableIterator<{ transaction: number }> {
+    return unsupported('watch');
+  }
+
+  /** Lets queued writes finish, makes them durable, closes snapshots. Safe to call twice. */
+  close(): Promise<void> {
+    this.closing ??= this.finish();
+    return this.closing;
+  }
+
+  /** The same, waiting here. What `using` calls. */
+  closeSync(): void {
+    if (this.pager.closed) return;
+    this.queue.stop('closeSync');
+    try {
+      if (!this.readOnly && !this.pager.poisoned) this.pager.flushSync();
+    } finally {
+      this.end();
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.closeSync();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  private async finish(): Promise<void> {
+    if (this.pager.closed) return;
+    try {
+      await this.queue.settle();
+      this.queue.refuse();
+      if (!this.readOnly && !this.pager.closed && !this.pager.poisoned) await this.pager.flush();
+    } finally {
+      this.end();
+    }
+  }
+
+  private end(): void {
+    this.flusher.stop();
+    this.pager.close();
+  }
+
+  private committed(transaction: number, durability: Durability): void {
+    for (const definition of this.pending) {
+      if (this.recorded(definition.name) !== undefined) this.pending.delete(definition);
+    }
+    this.flusher.committed(durability);
+    if (commitChannel.hasSubscribers) {
+      commitChannel.publish({ path: this.path, transaction, durability });
+    }
+  }
+
+  private recorded(name: string): StoreDescription | undefined {
+    return this.latest.describe(name, catalogueKey(name));
+  }
+
+  private isPending(definition: AnyDefinition | undefined): boolean {
+    return definition !== undefined && this.pending.has(definition);
+  }
+
+  private checkWrite(what: string, fn: unknown, options: WriteOptions | undefined): Durability {
+    this.requireWritable();
+    if (typeof fn !== 'function')
+      throw new TypeError(`${what} takes a function, got ${String(fn)}.`);
+    if (options !== undefined && (typeof options !== 'object' || options === null)) {
+      throw new TypeError(`The options of ${what} must be an object, got ${String(options)}.`);
+    }
+    return checkDurability(options?.durability, this.options.durability);
+  }
+
+  private requireWritable(): void {
+    this.requireOpen();
+    if (this.readOnly) {
+      throw new ReadOnlyError(`${this.path} is open with readOnly: true; nothing can be written.`);
+    }
+  }
+
+  private requireOpen(): void {
+    if (this.closed) throw new DatabaseClosedError(`${this.path} is closed. Open it again.`);
+  }
+}
+
+function sameFormats(a: AnyDefinition, b: AnyDefinition): boolean {
+  return a.keyFormat === b.keyFormat && a.valueFormat === b.valueFormat;
+}
+
+function info(name: string, description: StoreDescription, count: number): StoreInfo {
+  const { key, value, flags } = description;
+  return {
+    name,
+    key,
+    value,
+    multi: (flags & STORE_FLAG.multi) !== 0,
+    versions: (flags & STORE_FLAG.versions) !== 0,
+    expires: (flags & STORE_FLAG.expires) !== 0,
+    count,
+  };
+}

@@ -1,0 +1,36 @@
+/** The public names of coppice. */
+
+export type {
+  Key,
+  KeyCodec,
+  KeyCodecName,
+  KeyTypes,
+  ValueCodec,
+  ValueCodecName,
+  ValueTypes,
+} from './codec/codec.ts';
+export type {
+  BackupReport,
+  BackupSource,
+  BackupTarget,
+  CompactReport,
+  Database,
+  Store,
+  StoreInfo,
+  WriteOptions,
+} from './database.ts';
+export * from './errors.ts';
+export { open, restore } from './open.ts';
+export type { OpenOptions } from './options.ts';
+export type { Durability } from './pager/write-session.ts';
+export type { StoreOf } from './store.ts';
+export type { Lazy } from './transaction/lazy.ts';
+export type { ManualTransaction } from './transaction/manual-transaction.ts';
+export type { RangeOptions } from './transaction/range.ts';
+export type { Blob, Entry, Reader, ValueView } from './transaction/reader.ts';
+export type { Snapshot } from './transaction/snapshot.ts';
+export type { DatabaseStats } from './transaction/statistics.ts';
+export type { StoreRef } from './transaction/store-definition.ts';
+export type { KeyOf, StoreOptions, ValueOf } from './transaction/store-options.ts';
+export type { LongWork, VerifyOptions, VerifyReport } from './transaction/verify.ts';
+export type { PutOptions, WriteTransaction } from './transaction/write-transaction.ts';

@@ -1,0 +1,259 @@
+/** A store: what a user holds to read and write the entries of one name. */
+
+import { EncodedValue } from './codec/codec.ts';
+import type { Durability } from './pager/write-session.ts';
+import type { LatestReader } from './transaction/latest.ts';
+import type { Lazy } from './transaction/lazy.ts';
+import type { RangeOptions } from './transaction/range.ts';
+import { type Blob, type Entry, unsupported, type ValueView } from './transaction/reader.ts';
+import type { StoreDefinition, StoreRef } from './transaction/store-definition.ts';
+import type { LongWork } from './transaction/verify.ts';
+import type { WriteCore } from './transaction/write-core.ts';
+import type { WriteQueue } from './transaction/write-queue.ts';
+import {
+  checkPutOptions,
+  type PutOptions,
+  type WriteTransaction,
+} from './transaction/write-transaction.ts';
+
+/**
+ * Reads are synchronous and see the newest published state. Writes are queued, and resolve when they
+ * are as durable as the database promises, in the order of the calls. What is read is the caller's own.
+ *
+ * D is the database that it belongs to.
+ */
+export interface StoreOf<K, V, D> extends StoreRef<K, V> {
+  readonly name: string;
+  readonly database: D;
+
+  /** The value, or undefined when the key is absent. */
+  get(key: K): V | undefined;
+  has(key: K, value?: V): boolean;
+  /** The values in the order of the keys, undefined where one is absent; all of one state. */
+  getMany(keys: readonly K[]): (V | undefined)[];
+  getEntry(key: K): Entry<K, V> | undefined;
+  getAll(key: K, range?: RangeOptions<V>): Lazy<V>;
+  /** Entries in the order of their keys. Each iteration reads the state that is newest when it begins. */
+  range(range?: RangeOptions<K>): Lazy<[K, V]>;
+  keys(range?: RangeOptions<K>): Lazy<K>;
+  values(range?: RangeOptions<K>): Lazy<V>;
+  /** Exact, in O(log n). */
+  count(range?: RangeOptions<K>): number;
+  /** Entries before the key, whether it is there or not; O(log n). */
+  rank(key: K): number;
+  /** The entry at that place in the order of keys; negative: from the end. O(log n). */
+  at(index: number): [K, V] | undefined;
+  first(range?: RangeOptions<K>): [K, V] | undefined;
+  last(range?: RangeOptions<K>): [K, V] | undefined;
+  /** An entry drawn at random, each with the same chance. */
+  sample(): [K, V] | undefined;
+  view(key: K): ValueView | undefined;
+  blob(key: K): Blob | undefined;
+
+  /** Resolves to false when a condition of the options did not hold. */
+  put(key: K, value: V, options?: PutOptions): Promise<boolean>;
+  /** Resolves to whether the key was there. */
+  remove(key: K, options?: { ifVersion?: number; value?: V }): Promise<boolean>;
+  /** Puts what `fn` makes of the old value; undefined removes the key. Resolves to what `fn` returned. */
+  update(key: K, fn: (old: V | undefined) => V | undefined): Promise<V | undefined>;
+  /** Resolves to the number of entries removed. */
+  removeRange(range: RangeOptions<K>): Promise<number>;
+  clear(): Promise<number>;
+  /** All of the entries in one atomic write; resolves to their number. */
+  putMany(entries: Iterable<readonly [K, V]>): Promise<number>;
+  bulkLoad(
+    source: Iterable<readonly [K, V]> | AsyncIterable<readonly [K, V]>,
+    options?: LongWork,
+  ): Promise<number>;
+  putStream(
+    key: K,
+    size: number,
+    source: NodeJS.ReadableStream | ReadableStream<Uint8Array>,
+    options?: PutOptions & LongWork,
+  ): Promise<boolean>;
+  [Symbol.iterator](): Iterator<[K, V]>;
+}
+
+/** What a store needs of its database. */
+export interface StoreHost {
+  readonly latest: LatestReader;
+  readonly queue: WriteQueue;
+  readonly durability: Durability;
+}
+
+/** One entry that is encoded and waits: the key's bytes, then the value's. */
+interface EncodedEntry {
+  readonly bytes: Uint8Array;
+  readonly keyLength: number;
+}
+
+export class StoreHandle<K, V, D> implements StoreOf<K, V, D> {
+  readonly name: string;
+  readonly database: D;
+  readonly definition: StoreDefinition<K, V>;
+  private readonly host: StoreHost;
+  private readonly encoded = new EncodedValue();
+
+  constructor(database: D, definition: StoreDefinition<K, V>, host: StoreHost) {
+    this.name = definition.name;
+    this.database = database;
+    this.definition = definition;
+    this.host = host;
+  }
+
+  get(key: K): V | undefined {
+    return this.host.latest.get(this, key);
+  }
+  has(key: K, value?: V): boolean {
+    return this.host.latest.has(this, key, value);
+  }
+  getMany(keys: readonly K[]): (V | undefined)[] {
+    return this.host.latest.getMany(this, keys);
+  }
+  getEntry(key: K): Entry<K, V> | undefined {
+    return this.host.latest.getEntry(this, key);
+  }
+  getAll(key: K, range?: RangeOptions<V>): Lazy<V> {
+    return this.host.latest.getAll(this, key, range);
+  }
+  range(range?: RangeOptions<K>): Lazy<[K, V]> {
+    return this.host.latest.range(this, range);
+  }
+  keys(range?: RangeOptions<K>): Lazy<K> {
+    return this.host.latest.keys(this, range);
+  }
+  values(range?: RangeOptions<K>): Lazy<V> {
+    return this.host.latest.values(this, range);
+  }
+  count(range?: RangeOptions<K>): number {
+    return this.host.latest.count(this, range);
+  }
+  rank(key: K): number {
+    return this.host.latest.rank(this, key);
+  }
+  at(index: number): [K, V] | undefined {
+    return this.host.latest.at(this, index);
+  }
+  first(range?: RangeOptions<K>): [K, V] | undefined {
+    return this.host.latest.first(this, range);
+  }
+  last(range?: RangeOptions<K>): [K, V] | undefined {
+    return this.host.latest.last(this, range);
+  }
+  sample(): [K, V] | undefined {
+    return this.host.latest.sample(this);
+  }
+  view(key: K): ValueView | undefined {
+    return this.host.latest.view(this, key);
+  }
+  blob(key: K): Blob | undefined {
+    return this.host.latest.blob(this, key);
+  }
+  [Symbol.iterator](): Iterator<[K, V]> {
+    return this.range()[Symbol.iterator]();
+  }
+
+  async put(key: K, value: V, options?: PutOptions): Promise<boolean> {
+    checkPutOptions(options);
+    const definition = this.definition;
+    const entry = this.encode(key, value);
+    const append = options?.append === true;
+    const absent = options?.ifAbsent === true || options?.ifVersion === null;
+    return this.host.queue.add({
+      run: (core) => putEncoded(core, definition, entry, absent, append),
+      undoable: false,
+      bytes: entry.bytes.length,
+      durability: this.host.durability,
+    });
+  }
+
+  async remove(key: K, options?: { ifVersion?: number; value?: V }): Promise<boolean> {
+    if (options?.ifVersion !== undefined || options?.value !== undefined) {
+      unsupported('remove with options');
+    }
+    const definition = this.definition;
+    const length = definition.key.encode(definition.keyFormat, key);
+    const bytes = definition.key.bytes.slice(0, length);
+    return this.host.queue.add({
+      run: (core) => core.tree(definition).remove(bytes, length),
+      undoable: false,
+      bytes: length,
+      durability: this.host.durability,
+    });
+  }
+
+  async update(key: K, fn: (old: V | undefined) => V | undefined): Promise<V | undefined> {
+    if (typeof fn !== 'function')
+      throw new TypeError(`update takes a function, got ${String(fn)}.`);
+    return this.callback((tx) => tx.update(this, key, fn));
+  }
+
+  async removeRange(range: RangeOptions<K>): Promise<number> {
+    return this.callback((tx) => tx.removeRange(this, range));
+  }
+
+  async clear(): Promise<number> {
+    return this.callback((tx) => tx.clear(this));
+  }
+
+  async putMany(entries: Iterable<readonly [K, V]>): Promise<number> {
+    const definition = this.definition;
+    const encoded: EncodedEntry[] = [];
+    let bytes = 0;
+    for (const entry of entries) {
+      if (!Array.isArray(entry) || entry.length !== 2) {
+        throw new TypeError('putMany takes entries as [key, value].');
+      }
+      const next = this.encode(entry[0], entry[1]);
+      bytes += next.bytes.length;
+      encoded.push(next);
+    }
+    return this.host.queue.add({
+      run: (core) => {
+        for (const entry of encoded) putEncoded(core, definition, entry, false, false);
+        return encoded.length;
+      },
+      undoable: true,
+      bytes,
+      durability: this.host.durability,
+    });
+  }
+
+  async bulkLoad(): Promise<number> {
+    return unsupported('bulkLoad');
+  }
+  async putStream(): Promise<boolean> {
+    return unsupported('putStream');
+  }
+
+  private callback<R>(fn: (tx: WriteTransaction) => R): Promise<R> {
+    const { queue, durability } = this.host;
+    return queue.add(queue.callback(fn, durability));
+  }
+
+  /** A copy of the encoded key and value: the caller may change its own before the commit. */
+  private encode(key: K, value: V): EncodedEntry {
+    const definition = this.definition;
+    const { encoded } = this;
+    definition.encodeValue(value, encoded);
+    const keyLength = definition.key.encode(definition.keyFormat, key);
+    const bytes = new Uint8Array(keyLength + encoded.end - encoded.start);
+    bytes.set(definition.key.bytes.subarray(0, keyLength));
+    bytes.set(encoded.bytes.subarray(encoded.start, encoded.end), keyLength);
+    return { bytes, keyLength };
+  }
+}
+
+function putEncoded<K, V>(
+  core: WriteCore,
+  definition: StoreDefinition<K, V>,
+  entry: EncodedEntry,
+  absent: boolean,
+  append: boolean,
+): boolean {
+  const { bytes, keyLength } = entry;
+  const tree = core.tree(definition);
+  if (absent && tree.find(bytes, keyLength)) return false;
+  tree.put(bytes, keyLength, bytes, keyLength, bytes.length, append);
+  return true;
+}

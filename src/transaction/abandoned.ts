@@ -1,0 +1,43 @@
+/**
+ * Iterations that nobody ended: `break` ends one, and so does its last item; one that is left in the
+ * middle keeps its snapshot until the garbage collector finds it. Then it is let go of, and told.
+ */
+
+import { channel } from 'node:diagnostics_channel';
+import type { Tree } from '../btree/tree.ts';
+import { DatabaseClosedError } from '../errors.ts';
+import type { Pager } from '../pager/pager.ts';
+import type { Iteration } from './entry-iterator.ts';
+import type { PinnedSnapshot } from './pinned-snapshot.ts';
+
+const abandonedChannel = channel('coppice:abandoned');
+
+export class Abandoned {
+  /** Iterations and snapshots that have begun and not ended. */
+  iterators = 0;
+  private readonly registry = new FinalizationRegistry((pinned: PinnedSnapshot) => {
+    this.iterators--;
+    pinned.release();
+    abandonedChannel.publish({ kind: 'iterator', transaction: pinned.roots.id });
+  });
+
+  /** An iteration on a kept snapshot, which lets go of it in any case. */
+  watch(pager: Pager, pinned: PinnedSnapshot, tree: Tree): Iteration {
+    const { registry } = this;
+    this.iterators++;
+    const iteration: Iteration = {
+      tree,
+      check: () => {
+        if (pager.closed) throw new DatabaseClosedError(`${pager.path} is closed.`);
+        pager.pages.throwOnFault();
+      },
+      release: () => {
+        this.iterators--;
+        registry.unregister(iteration);
+        pinned.release();
+      },
+    };
+    registry.register(iteration, pinned, iteration);
+    return iteration;
+  }
+}

@@ -1,0 +1,81 @@
+/**
+ * The catalogue: the tree of store names. Each value is a record with the root of a store's tree
+ * (format/catalogue.ts).
+ */
+
+import { Tree } from '../btree/tree.ts';
+import { CorruptionError } from '../errors.ts';
+import { entriesBelow } from '../format/branch.ts';
+import { decodeRecord, type StoreDescription, type TreeRoot } from '../format/catalogue.ts';
+import { PAGE_TYPE, pageType, slotCount } from '../format/page-header.ts';
+import type { PageReader } from '../pager/page-reader.ts';
+import type { SnapshotRoots } from '../pager/snapshot.ts';
+
+/** A store as the catalogue records it. */
+export interface StoreRecord {
+  readonly name: string;
+  readonly description: StoreDescription;
+  readonly root: TreeRoot;
+}
+
+const utf8 = new TextEncoder();
+const fromUtf8 = new TextDecoder();
+
+/** The key of a store in the catalogue. */
+export function catalogueKey(name: string): Uint8Array {
+  return utf8.encode(name);
+}
+
+/** The catalogue's own tree in a snapshot. Its count stands nowhere: its root page tells it. */
+export function catalogueRoot(pages: PageReader, roots: SnapshotRoots): TreeRoot {
+  const { cataloguePage: page, catalogueBirth: birth } = roots;
+  if (page === 0) return { page, birth, entries: 0 };
+  const o = pages.find(page, birth, 0);
+  const s = pages.segment;
+  const n = slotCount(s, o);
+  let entries = n;
+  if (pageType(s, o) === PAGE_TYPE.branch) {
+    entries = 0;
+    for (let i = 0; i < n; i++) entries += entriesBelow(s, o, n, i);
+  }
+  return { page, birth, entries };
+}
+
+/** The record of a store, undefined when it is not there. `catalogue` is a Tree on its root. */
+export function findRecord(
+  catalogue: Tree,
+  name: string,
+  key: Uint8Array,
+): StoreRecord | undefined {
+  if (!catalogue.get(key, key.length)) return undefined;
+  return readRecord(catalogue, name);
+}
+
+/** All records, in the order of the names' bytes. */
+export function allRecords(pages: PageReader, roots: SnapshotRoots): StoreRecord[] {
+  const records: StoreRecord[] = [];
+  const tree = new Tree(pages, catalogueRoot(pages, roots));
+  const cursor = tree.cursor();
+  const name = new Uint8Array(pages.geometry.maxKeyBytes);
+  for (let more = cursor.first(); more; more = cursor.next()) {
+    const length = cursor.copyKey(name);
+    cursor.loadValue();
+    const bytes = cursor.valueSegment.bytes.slice(cursor.valueStart, cursor.valueEnd);
+    const record = decodeRecord(bytes);
+    const text = fromUtf8.decode(name.subarray(0, length));
+    if (record === undefined) throw unreadable(text);
+    records.push({ name: text, ...record });
+  }
+  return records;
+}
+
+function readRecord(catalogue: Tree, name: string): StoreRecord {
+  const { valueSegment, valueStart, valueEnd } = catalogue.found;
+  const record = decodeRecord(valueSegment.bytes.slice(valueStart, valueEnd));
+  if (record === undefined) throw unreadable(name);
+  return { name, ...record };
+}
+
+function unreadable(name: string): CorruptionError {
+  return new CorruptionError(0, `The catalogue's record of store "${name}" cannot be read.`);
+}

@@ -1,0 +1,114 @@
+/**
+ * Iteration over a range. One object an iteration; a step makes nothing but its result.
+ */
+
+import type { Cursor } from '../btree/cursor.ts';
+import type { Tree } from '../btree/tree.ts';
+import type { EncodedRange } from './range.ts';
+import type { StoreDefinition } from './store-definition.ts';
+
+/** What an iteration stands on. */
+export interface Iteration {
+  readonly tree: Tree;
+  /** Throws when the snapshot or transaction has ended, or a page could not be read. */
+  check(): void;
+  /** Lets go of the snapshot. Called once. */
+  release(): void;
+}
+
+const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
+
+/** What an iteration gives of each entry, from the entry that it stands at. */
+export type Projection<K, V, T> = (
+  entry: Pick<EntryIterator<K, V, T>, 'readKey' | 'readValue'>,
+) => T;
+
+export class EntryIterator<K, V, T> implements IterableIterator<T> {
+  private readonly open: () => Iteration;
+  private readonly definition: StoreDefinition<K, V>;
+  private readonly range: EncodedRange;
+  private readonly projection: Projection<K, V, T>;
+  private iteration: Iteration | undefined;
+  private cursor: Cursor | undefined;
+  private key: Uint8Array | undefined;
+  private left: number;
+
+  constructor(
+    open: () => Iteration,
+    definition: StoreDefinition<K, V>,
+    range: EncodedRange,
+    projection: Projection<K, V, T>,
+  ) {
+    this.open = open;
+    this.definition = definition;
+    this.range = range;
+    this.projection = projection;
+    this.left = range.limit;
+  }
+
+  [Symbol.iterator](): IterableIterator<T> {
+    return this;
+  }
+
+  next(): IteratorResult<T, undefined> {
+    if (this.left === 0) return this.finish();
+    try {
+      const moved = this.cursor === undefined ? this.begin() : this.step(this.cursor);
+      if (!moved) return this.finish();
+      this.left--;
+      const value = this.projection(this);
+      this.iteration!.check();
+      return { done: false, value };
+    } catch (error) {
+      this.finish();
+      throw error;
+    }
+  }
+
+  return(): IteratorResult<T, undefined> {
+    return this.finish();
+  }
+
+  /** The key that the iteration stands at. */
+  readKey(): K {
+    const key = this.key!;
+    const length = this.cursor!.copyKey(key);
+    return this.definition.keyFormat.read(key, 0, length);
+  }
+
+  /** The value that it stands at. */
+  readValue(): V {
+    const cursor = this.cursor!;
+    cursor.loadValue();
+    const { valueSegment, valueStart, valueEnd } = cursor;
+    return this.definition.valueFormat.read(valueSegment.bytes, valueStart, valueEnd);
+  }
+
+  private begin(): boolean {
+    const iteration = this.open();
+    this.iteration = iteration;
+    const { tree } = iteration;
+    const { lower, upper, reverse, offset } = this.range;
+    const cursor = tree.cursor();
+    this.cursor = cursor;
+    this.key = new Uint8Array(tree.pages.geometry.maxKeyBytes);
+    cursor.setRange(lower, upper);
+    if (offset === 0) return reverse ? cursor.last() : cursor.first();
+    return cursor.seekIndex(
+      reverse ? tree.rankOfUpper(upper) - 1 - offset : tree.rankOfLower(lower) + offset,
+    );
+  }
+
+  private step(cursor: Cursor): boolean {
+    this.iteration!.check();
+    return this.range.reverse ? cursor.previous() : cursor.next();
+  }
+
+  private finish(): IteratorReturnResult<undefined> {
+    this.left = 0;
+    const { iteration } = this;
+    this.iteration = undefined;
+    iteration?.release();
+    return DONE;
+  }
+}

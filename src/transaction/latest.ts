@@ -1,0 +1,113 @@
+/** Reads of the newest published snapshot: what the methods of a store do. */
+
+import { Tree } from '../btree/tree.ts';
+import { DatabaseClosedError } from '../errors.ts';
+import type { StoreDescription } from '../format/catalogue.ts';
+import type { Pager } from '../pager/pager.ts';
+import type { Abandoned } from './abandoned.ts';
+import { catalogueRoot, findRecord } from './catalogue.ts';
+import type { Iteration } from './entry-iterator.ts';
+import { openTree, type PinnedSnapshots } from './pinned-snapshot.ts';
+import { BaseReader } from './reader.ts';
+import type { StoreDefinition } from './store-definition.ts';
+
+/** The tree of a store in the snapshot that was newest when it was last looked at. */
+interface LatestTree {
+  id: number;
+  tree: Tree;
+}
+
+export class LatestReader extends BaseReader {
+  private readonly pager: Pager;
+  private readonly pins: PinnedSnapshots;
+  private readonly owner: object;
+  private readonly abandoned: Abandoned;
+  private readonly trees = new Map<object, LatestTree>();
+
+  constructor(pager: Pager, pins: PinnedSnapshots, owner: object, abandoned: Abandoned) {
+    super();
+    this.pager = pager;
+    this.pins = pins;
+    this.owner = owner;
+    this.abandoned = abandoned;
+  }
+
+  /** What the newest snapshot records of a store; undefined when it has none of that name. */
+  describe(name: string, key: Uint8Array): StoreDescription | undefined {
+    const { pager } = this;
+    const roots = pager.readers.beginShort();
+    try {
+      const catalogue = new Tree(pager.pages, catalogueRoot(pager.pages, roots));
+      return findRecord(catalogue, name, key)?.description;
+    } finally {
+      this.leave();
+    }
+  }
+
+  protected enter<K, V>(definition: StoreDefinition<K, V>): Tree {
+    const { pager } = this;
+    if (pager.closed) throw new DatabaseClosedError(`${pager.path} is closed.`);
+    const roots = pager.readers.beginShort();
+    const latest = this.trees.get(definition);
+    if (latest !== undefined && latest.id === roots.id) return latest.tree;
+    try {
+      return this.refresh(definition);
+    } catch (error) {
+      pager.readers.endShort();
+      throw error;
+    }
+  }
+
+  protected leave(): void {
+    this.pager.readers.endShort();
+    this.pager.pages.throwOnFault();
+  }
+
+  protected iteration<K, V>(definition: StoreDefinition<K, V>): Iteration {
+    const { pager } = this;
+    if (pager.closed) throw new DatabaseClosedError(`${pager.path} is closed.`);
+    const pinned = this.pins.acquire();
+    try {
+      return this.abandoned.watch(pager, pinned, pinned.tree(definition));
+    } catch (error) {
+      pinned.release();
+      throw error;
+    }
+  }
+
+  protected requireOwn(definition: StoreDefinition<unknown, unknown>): void {
+    requireOwn(this.owner, this.pager.path, definition);
+  }
+
+  private refresh<K, V>(definition: StoreDefinition<K, V>): Tree {
+    const roots = this.pager.readers.beginShort();
+    try {
+      this.pager.pages.healFaults();
+      const fresh = openTree(this.pager, roots, definition);
+      const latest = this.trees.get(definition);
+      if (latest === undefined) {
+        this.trees.set(definition, { id: roots.id, tree: fresh });
+        return fresh;
+      }
+      // The object stays the same, so that the engine's inline caches do.
+      latest.tree.reset(fresh.root);
+      latest.id = roots.id;
+      return latest.tree;
+    } finally {
+      this.pager.readers.endShort();
+    }
+  }
+}
+
+/** Throws when a store is one of another database, or of another handle on this one. */
+export function requireOwn(
+  owner: object,
+  path: string,
+  definition: StoreDefinition<unknown, unknown>,
+): void {
+  if (definition.owner !== owner) {
+    throw new TypeError(
+      `Store "${definition.name}" belongs to another database object than the one on ${path}.`,
+    );
+  }
+}

@@ -1,0 +1,110 @@
+/** A write transaction that its user ends by hand, from `beginWrite`. */
+
+import { channel } from 'node:diagnostics_channel';
+import { TransactionClosedError } from '../errors.ts';
+import type { Pager } from '../pager/pager.ts';
+import type { Durability, WriteSession } from '../pager/write-session.ts';
+import type { WriteCore } from './write-core.ts';
+import { type WriteTransaction, WriteTransactionReader } from './write-transaction.ts';
+
+/**
+ * Holds the writer lock of all processes until `commit` or `abort`: be brief. Letting it go without
+ * either aborts it.
+ */
+export interface ManualTransaction extends WriteTransaction, AsyncDisposable {
+  /** Resolves when the durability says so. */
+  commit(): Promise<void>;
+  /** Undoes everything. */
+  abort(): void;
+  readonly closed: boolean;
+}
+
+/** How a manual transaction ends, apart from the object that its user holds. */
+interface Ending {
+  readonly pager: Pager;
+  readonly session: WriteSession;
+  readonly ended: () => void;
+  over: boolean;
+}
+
+const abandonedChannel = channel('coppice:abandoned');
+const leftOpen = new FinalizationRegistry((ending: Ending) => {
+  if (ending.over) return;
+  endWithout(ending);
+  abandonedChannel.publish({ kind: 'transaction', transaction: ending.session.id });
+  process.emitWarning(
+    `A transaction from beginWrite on ${ending.pager.path} was neither committed nor aborted. ` +
+      'It was aborted when it was garbage collected; until then nobody could write.',
+    'CoppiceWarning',
+  );
+});
+
+function endWithout(ending: Ending): void {
+  ending.over = true;
+  if (!ending.pager.closed) ending.pager.abort(ending.session);
+  ending.ended();
+}
+
+/** What a manual transaction needs of the queue that it came from. */
+export interface ManualHost {
+  readonly pager: Pager;
+  readonly owner: object;
+  readonly durability: Durability;
+  finish(core: WriteCore): { page: number; birth: number };
+  committed(transaction: number, durability: Durability): void;
+}
+
+export class ManualWriteTransaction extends WriteTransactionReader implements ManualTransaction {
+  private readonly host: ManualHost;
+  private readonly ending: Ending;
+
+  constructor(host: ManualHost, session: WriteSession, core: WriteCore, ended: () => void) {
+    super(host.pager, core, host.owner);
+    this.host = host;
+    this.ending = { pager: host.pager, session, ended, over: false };
+    leftOpen.register(this, this.ending, this);
+  }
+
+  get closed(): boolean {
+    return this.ending.over;
+  }
+
+  async commit(): Promise<void> {
+    this.requireActive();
+    const { host, ending } = this;
+    const { session } = ending;
+    this.close();
+    try {
+      let root: { page: number; birth: number };
+      try {
+        root = host.finish(this.core);
+      } catch (error) {
+        host.pager.abort(session);
+        throw error;
+      }
+      await host.pager.commit(session, root.page, root.birth, host.durability);
+      host.committed(session.id, host.durability);
+    } finally {
+      ending.ended();
+    }
+  }
+
+  abort(): void {
+    if (this.ending.over) return;
+    this.close();
+    endWithout(this.ending);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.abort();
+  }
+
+  private close(): void {
+    if (this.ending.over) {
+      throw new TransactionClosedError('The transaction was committed or aborted already.');
+    }
+    this.ending.over = true;
+    leftOpen.unregister(this);
+    this.end();
+  }
+}

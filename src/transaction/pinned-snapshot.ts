@@ -1,0 +1,89 @@
+/**
+ * Snapshots in use by this handle for longer than one call: iterators and explicit snapshots on the
+ * same transaction share one, and its trees.
+ */
+
+import { Tree } from '../btree/tree.ts';
+import type { Pager } from '../pager/pager.ts';
+import type { SnapshotRoots } from '../pager/snapshot.ts';
+import { catalogueRoot, findRecord } from './catalogue.ts';
+import type { StoreDefinition } from './store-definition.ts';
+
+/** The root of an empty tree. */
+const EMPTY = { page: 0, birth: 0, entries: 0 } as const;
+
+/** The tree of a store in a snapshot; empty when the store is not there yet. */
+export function openTree(
+  pager: Pager,
+  roots: SnapshotRoots,
+  definition: StoreDefinition<unknown, unknown>,
+): Tree {
+  const catalogue = new Tree(pager.pages, catalogueRoot(pager.pages, roots));
+  const record = findRecord(catalogue, definition.name, definition.catalogueKey);
+  if (record !== undefined) definition.requireSame(record.description);
+  return new Tree(pager.pages, record?.root ?? EMPTY);
+}
+
+/** A snapshot that is kept, with the trees opened on it. */
+export class PinnedSnapshot {
+  readonly roots: SnapshotRoots;
+  private readonly pager: Pager;
+  private readonly pins: PinnedSnapshots;
+  private readonly trees = new Map<object, Tree>();
+  users = 0;
+
+  constructor(pager: Pager, pins: PinnedSnapshots, roots: SnapshotRoots) {
+    this.pager = pager;
+    this.pins = pins;
+    this.roots = roots;
+  }
+
+  tree<K, V>(definition: StoreDefinition<K, V>): Tree {
+    let tree = this.trees.get(definition);
+    if (tree === undefined) {
+      tree = openTree(this.pager, this.roots, definition);
+      this.trees.set(definition, tree);
+    }
+    return tree;
+  }
+
+  /** One user less. */
+  release(): void {
+    this.pins.release(this);
+  }
+}
+
+/** All that a handle keeps. */
+export class PinnedSnapshots {
+  private readonly pager: Pager;
+  private readonly byId = new Map<number, PinnedSnapshot>();
+
+  constructor(pager: Pager) {
+    this.pager = pager;
+  }
+
+  /** The newest snapshot, kept until `release`. Throws READERS_FULL. */
+  acquire(): PinnedSnapshot {
+    const roots = this.pager.readers.pin();
+    let pinned = this.byId.get(roots.id);
+    if (pinned === undefined) {
+      pinned = new PinnedSnapshot(this.pager, this, roots);
+      this.byId.set(roots.id, pinned);
+    }
+    pinned.users++;
+    return pinned;
+  }
+
+  /** One more user of one that is kept. */
+  share(pinned: PinnedSnapshot): PinnedSnapshot {
+    this.pager.readers.share(pinned.roots.id);
+    pinned.users++;
+    return pinned;
+  }
+
+  release(pinned: PinnedSnapshot): void {
+    if (this.pager.closed) return;
+    this.pager.readers.unpin(pinned.roots.id);
+    if (--pinned.users === 0) this.byId.delete(pinned.roots.id);
+  }
+}

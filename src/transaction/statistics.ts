@@ -1,0 +1,173 @@
+/** What a database tells of itself. */
+
+import { childBirth, childPage } from '../format/branch.ts';
+import type { TreeRoot } from '../format/catalogue.ts';
+import {
+  fixedBytes,
+  leafDirectoryEnd,
+  leafEntry,
+  overflowLength,
+  VALUE_IN_OVERFLOW,
+  valueWord,
+} from '../format/leaf.ts';
+import {
+  heapSize,
+  holeBytes,
+  PAGE_FLAG,
+  PAGE_TYPE,
+  pageFlags,
+  pageLevel,
+  slotCount,
+} from '../format/page-header.ts';
+import { native } from '../pager/native.ts';
+import type { PageReader } from '../pager/page-reader.ts';
+import type { Pager } from '../pager/pager.ts';
+import type { CommitCounts } from '../pager/write-session.ts';
+import { allRecords } from './catalogue.ts';
+import type { PinnedSnapshot } from './pinned-snapshot.ts';
+
+/** Sizes in bytes, ages in milliseconds. */
+export interface DatabaseStats {
+  fileBytes: number;
+  /** In use by the newest snapshot. */
+  liveBytes: number;
+  freeBytes: number;
+  pageSize: number;
+  /** The published transaction. */
+  transaction: number;
+  /** The newest transaction that is known to survive a power failure. */
+  durableTransaction: number;
+  /** Snapshots in use, by any process; `bytesHeld`: live bytes of that snapshot. */
+  readers: { snapshot: number; ageMs: number; self: boolean; bytesHeld: number }[];
+  /**
+   * Branch and leaf pages are counted; overflow pages and fill (0..1, bytes in use of what the leaves
+   * hold) are exact for stores of up to 256 leaves, and else estimated from 256 leaves spread evenly.
+   */
+  stores: {
+    name: string;
+    count: number;
+    depth: number;
+    branchPages: number;
+    leafPages: number;
+    overflowPages: number;
+    fill: number;
+  }[];
+  /** Since this handle opened. */
+  commits: { count: number; pages: number; runs: number; bytes: number; flushes: number };
+  open: { iterators: number; snapshots: number; views: number; queuedBytes: number };
+  mapping: {
+    mappedBytes: number;
+    residentBytes: number;
+    /** Of this process. */
+    minorFaults: number;
+    majorFaults: number;
+  };
+}
+
+/** Leaves that are looked at to estimate the fill of a large store. */
+const SAMPLED_LEAVES = 256;
+
+/** Collects them. `pinned` is the newest snapshot, kept by the caller. */
+export function collectStats(
+  pager: Pager,
+  pinned: PinnedSnapshot,
+  open: DatabaseStats['open'],
+): DatabaseStats {
+  const { roots } = pinned;
+  const { pageSize } = pager.pages.geometry;
+  const { sizeBytes } = pager.storage.status();
+  const faults = native().faults();
+  const liveBytes = roots.pagesInUse * pageSize;
+  const commits: CommitCounts = { ...pager.counts };
+  return {
+    fileBytes: sizeBytes,
+    liveBytes,
+    freeBytes: Math.max(0, sizeBytes - liveBytes),
+    pageSize,
+    transaction: roots.id,
+    durableTransaction: pager.durableTransaction,
+    readers: pager.listReaders(),
+    stores: allRecords(pager.pages, roots).map(({ name, root }) => ({
+      name,
+      ...treeStats(pager.pages, root),
+    })),
+    commits,
+    open,
+    mapping: {
+      mappedBytes: sizeBytes,
+      residentBytes: pager.storage.resident(0, sizeBytes) * native().osPageSize,
+      minorFaults: faults.minor,
+      majorFaults: faults.major,
+    },
+  };
+}
+
+type TreeStats = Omit<DatabaseStats['stores'][number], 'name'>;
+
+interface Counted {
+  leaves: number;
+  bytes: number;
+  overflowPages: number;
+}
+
+function treeStats(pages: PageReader, root: TreeRoot): TreeStats {
+  if (root.page === 0) {
+    return { count: 0, depth: 0, branchPages: 0, leafPages: 0, overflowPages: 0, fill: 0 };
+  }
+  const leaves: { page: number; birth: number }[] = [];
+  const o = pages.find(root.page, root.birth, 0);
+  const depth = pageLevel(pages.segment, o) + 1;
+  const branchPages = depth === 1 ? 0 : collectLeaves(pages, root, depth - 1, leaves);
+  if (depth === 1) leaves.push(root);
+  const counted: Counted = { leaves: 0, bytes: 0, overflowPages: 0 };
+  const step = Math.max(1, leaves.length / SAMPLED_LEAVES);
+  for (let i = 0; i < leaves.length; i += step) {
+    const leaf = leaves[Math.floor(i)]!;
+    countLeaf(pages, leaf.page, leaf.birth, counted);
+  }
+  const scale = leaves.length / counted.leaves;
+  return {
+    count: root.entries,
+    depth,
+    branchPages,
+    leafPages: leaves.length,
+    overflowPages: Math.round(counted.overflowPages * scale),
+    fill: counted.bytes / (counted.leaves * pages.geometry.capacity),
+  };
+}
+
+/** Lists the leaves below a branch from the branches alone; returns how many branches there are. */
+function collectLeaves(
+  pages: PageReader,
+  branch: { page: number; birth: number },
+  level: number,
+  leaves: { page: number; birth: number }[],
+): number {
+  const o = pages.find(branch.page, branch.birth, PAGE_TYPE.branch);
+  const s = pages.segment;
+  const n = slotCount(s, o);
+  let branches = 1;
+  for (let i = 0; i < n; i++) {
+    const child = { page: childPage(s, o, n, i), birth: childBirth(s, o, n, i) };
+    if (level === 1) leaves.push(child);
+    else branches += collectLeaves(pages, child, level - 1, leaves);
+  }
+  return branches;
+}
+
+function countLeaf(pages: PageReader, page: number, birth: number, counted: Counted): void {
+  const o = pages.find(page, birth, PAGE_TYPE.leaf);
+  const s = pages.segment;
+  const n = slotCount(s, o);
+  counted.leaves++;
+  counted.bytes += leafDirectoryEnd(0, n) - leafDirectoryEnd(0, 0);
+  counted.bytes += heapSize(s, o) - holeBytes(s, o);
+  const flags = pageFlags(s, o);
+  if ((flags & PAGE_FLAG.overflow) === 0) return;
+  const fixed = fixedBytes(flags);
+  for (let i = 0; i < n; i++) {
+    const e = leafEntry(s, o, n, i);
+    if ((valueWord(s, e) & VALUE_IN_OVERFLOW) === 0) continue;
+    counted.overflowPages += pages.geometry.overflowPages(overflowLength(s, e + fixed));
+  }
+}

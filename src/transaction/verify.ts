@@ -1,0 +1,184 @@
+/**
+ * The full check of one snapshot: every page's checksum and structure, the order and counts of every
+ * tree, and that the pages reached are the bits set in the allocation map, one for one.
+ */
+
+import { checkTree, type Problem } from '../btree/check.ts';
+import { CorruptionError } from '../errors.ts';
+import type { TreeRoot } from '../format/catalogue.ts';
+import { PAGE_TYPE, pageLevel } from '../format/page-header.ts';
+import { visitPointers } from '../format/pointers.ts';
+import { FreePages } from '../pager/allocation-map.ts';
+import type { MappedPages } from '../pager/mapped-pages.ts';
+import type { SnapshotRoots } from '../pager/snapshot.ts';
+import { allRecords, catalogueRoot } from './catalogue.ts';
+
+/** Long work can be followed and stopped. */
+export interface LongWork {
+  /** Stops the work: it rejects with the signal's reason. */
+  signal?: AbortSignal;
+  /** Told now and then how much is done, in pages. */
+  onProgress?: (progress: { done: number; total: number }) => void;
+}
+
+export interface VerifyOptions extends LongWork {
+  /** Gathers all damage in `problems` instead of rejecting at the first. false */
+  collect?: boolean;
+}
+
+/** What a check found. */
+export interface VerifyReport {
+  /** Pages reached. */
+  pages: number;
+  entries: number;
+  /** Empty unless `collect` was given. */
+  problems: { code: string; page: number; message: string }[];
+}
+
+/** Pages between two reports of progress. */
+const PROGRESS_PAGES = 4096;
+
+/** Checks the snapshot, which the caller keeps. `pages` verifies at each touch. */
+export async function verifySnapshot(
+  pages: MappedPages,
+  roots: SnapshotRoots,
+  options: VerifyOptions,
+): Promise<VerifyReport> {
+  const check = new SnapshotCheck(pages, roots, options);
+  check.mapPages();
+  check.catalogue();
+  for (const record of check.records()) {
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    options.signal?.throwIfAborted();
+    check.store(record.root);
+  }
+  check.accounting();
+  return check.report;
+}
+
+class SnapshotCheck {
+  readonly report: VerifyReport = { pages: 0, entries: 0, problems: [] };
+  private readonly pages: MappedPages;
+  private readonly roots: SnapshotRoots;
+  private readonly options: VerifyOptions;
+  private readonly problems: Problem[] | undefined;
+  private readonly reached: Uint8Array;
+
+  constructor(pages: MappedPages, roots: SnapshotRoots, options: VerifyOptions) {
+    this.pages = pages;
+    this.roots = roots;
+    this.options = options;
+    this.problems = options.collect === true ? this.report.problems : undefined;
+    this.reached = new Uint8Array(roots.filePages);
+    for (let page = 0; page < pages.geometry.firstPage; page++) this.reach(page, 1);
+  }
+
+  records(): ReturnType<typeof allRecords> {
+    try {
+      return allRecords(this.pages, this.roots);
+    } catch (error) {
+      this.damage(error);
+      return [];
+    }
+  }
+
+  catalogue(): void {
+    this.damaged(() => this.tree(catalogueRoot(this.pages, this.roots)));
+  }
+
+  store(root: TreeRoot): void {
+    this.damaged(() => {
+      this.report.entries += this.tree(root);
+    });
+  }
+
+  private tree(root: TreeRoot): number {
+    const { signal, onProgress } = this.options;
+    const found = checkTree(this.pages, root, {
+      ...(this.problems === undefined ? {} : { problems: this.problems }),
+      values: true,
+      reach: (page, count) => {
+        const before = this.report.pages;
+        const isNew = this.reach(page, count);
+        const after = this.report.pages;
+        if (Math.floor(before / PROGRESS_PAGES) !== Math.floor(after / PROGRESS_PAGES)) {
+          signal?.throwIfAborted();
+          onProgress?.({ done: after, total: this.roots.pagesInUse });
+        }
+        return isNew;
+      },
+    });
+    return found.entries;
+  }
+
+  mapPages(): void {
+    const stack = [{ page: this.roots.mapPage, birth: this.roots.mapBirth, level: -1 }];
+    for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
+      const { page, birth, level } = next;
+      try {
+        const o = this.pages.find(page, birth, PAGE_TYPE.map);
+        const s = this.pages.segment;
+        if (level >= 0 && pageLevel(s, o) !== level) {
+          throw new CorruptionError(page, `map page ${page} has level ${pageLevel(s, o)}`);
+        }
+        if (!this.reach(page, 1)) throw new CorruptionError(page, `page ${page} is reached twice`);
+        visitPointers(s, o, this.pages.geometry.mapFanout, {
+          page: (child, childBirth, _type, childLevel) => {
+            stack.push({ page: child, birth: childBirth, level: childLevel });
+          },
+          run: () => {},
+        });
+      } catch (error) {
+        this.damage(error);
+      }
+    }
+  }
+
+  /** Pages reached against bits set. */
+  accounting(): void {
+    const { filePages } = this.roots;
+    const map = new FreePages(this.pages, [this.roots]);
+    let used = 0;
+    for (let page = 0; page < filePages; page++) {
+      const inUse = map.next(page, page + 1, false) === page;
+      if (inUse) used++;
+      if (inUse === (this.reached[page] === 1)) continue;
+      this.damage(
+        new CorruptionError(
+          page,
+          inUse
+            ? `page ${page} is marked as in use, but nothing leads to it`
+            : `page ${page} is in use, but marked as free`,
+        ),
+      );
+    }
+    if (used !== this.roots.pagesInUse) {
+      const message = `${used} pages are marked as in use, the snapshot says ${this.roots.pagesInUse}`;
+      this.damage(new CorruptionError(0, message));
+    }
+    this.options.onProgress?.({ done: this.report.pages, total: this.roots.pagesInUse });
+  }
+
+  private reach(page: number, count: number): boolean {
+    let isNew = true;
+    for (let p = page; p < page + count; p++) {
+      if (this.reached[p] === 1) isNew = false;
+      if (p < this.reached.length) this.reached[p] = 1;
+    }
+    this.report.pages += count;
+    return isNew;
+  }
+
+  private damaged(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.damage(error);
+    }
+  }
+
+  private damage(error: unknown): void {
+    if (this.problems === undefined || !(error instanceof CorruptionError)) throw error;
+    this.problems.push({ code: error.code, page: error.page, message: error.message });
+  }
+}

@@ -1,0 +1,156 @@
+/**
+ * The working state of a write transaction: the catalogue, the trees that were opened, and going back
+ * to where a part of it began.
+ *
+ * 1. Every tree keeps all that it knows in its root: a savepoint is a copy of the roots, and the pages'
+ *    own savepoint.
+ * 2. The catalogue is brought up to date once, at the commit.
+ */
+
+import type { Scratch } from '../btree/scratch.ts';
+import { WritableTree } from '../btree/writable-tree.ts';
+import type { TreeRoot } from '../format/catalogue.ts';
+import { encodeRecord } from '../format/catalogue.ts';
+import { PAGE_FLAG } from '../format/page-header.ts';
+import type { Savepoint } from '../pager/write-pages.ts';
+import type { WriteSession } from '../pager/write-session.ts';
+import { catalogueRoot, findRecord, type StoreRecord } from './catalogue.ts';
+import type { StoreDefinition } from './store-definition.ts';
+
+type Definition = StoreDefinition<unknown, unknown>;
+
+/** The root of a tree without entries. */
+const EMPTY: TreeRoot = { page: 0, birth: 0, entries: 0 };
+
+/** A store as this transaction sees it. */
+interface OpenStore {
+  readonly definition: Definition;
+  readonly tree: WritableTree;
+  /** What the catalogue says of it now: undefined when it has no record. */
+  recorded: TreeRoot | undefined;
+}
+
+/** Where a part of the transaction began. */
+export interface CorePoint {
+  readonly pages: Savepoint;
+  readonly catalogue: TreeRoot;
+  readonly stores: readonly {
+    store: OpenStore;
+    root: TreeRoot;
+    recorded: TreeRoot | undefined;
+  }[];
+}
+
+export class WriteCore {
+  readonly session: WriteSession;
+  private readonly scratch: Scratch;
+  private readonly catalogue: WritableTree;
+  private readonly stores = new Map<string, OpenStore>();
+
+  constructor(session: WriteSession, scratch: Scratch) {
+    this.session = session;
+    this.scratch = scratch;
+    const root = catalogueRoot(session.pages, session.base);
+    this.catalogue = new WritableTree(session.pages, root, scratch, PAGE_FLAG.catalogue);
+  }
+
+  /** The store's tree. A store that is not in the file yet is made by the commit. */
+  tree<K, V>(definition: StoreDefinition<K, V>): WritableTree {
+    return this.store(definition as Definition).tree;
+  }
+
+  /** Removes a store with all its entries. Returns whether it was there. */
+  dropStore(name: string, key: Uint8Array): boolean {
+    const record = this.record(name, key);
+    const open = this.stores.get(name);
+    if (open === undefined && record === undefined) return false;
+    const tree =
+      open?.tree ?? new WritableTree(this.session.pages, record?.root ?? EMPTY, this.scratch, 0);
+    const entries = tree.clear();
+    // Whoever uses it again in this transaction makes it anew.
+    this.stores.delete(name);
+    return this.catalogue.remove(key, key.length) || entries > 0;
+  }
+
+  /** Writes the records of the stores that changed, and of those in `definitions` that are new. */
+  finish(definitions: Iterable<Definition>): { page: number; birth: number } {
+    if (this.session.pages.changed) {
+      for (const definition of definitions) this.store(definition);
+    }
+    for (const store of this.stores.values()) {
+      const { root } = store.tree;
+      const { recorded, definition } = store;
+      if (recorded !== undefined && sameRoot(recorded, root)) continue;
+      const bytes = encodeRecord(definition.description, root);
+      const key = definition.catalogueKey;
+      this.catalogue.put(key, key.length, bytes, 0, bytes.length);
+      store.recorded = copyRoot(root);
+    }
+    return this.catalogue.root;
+  }
+
+  /** Begins a part that can be undone by itself. */
+  begin(): CorePoint {
+    return {
+      pages: this.session.pages.begin(),
+      catalogue: copyRoot(this.catalogue.root),
+      stores: [...this.stores.values()].map((store) => ({
+        store,
+        root: copyRoot(store.tree.root),
+        recorded: store.recorded,
+      })),
+    };
+  }
+
+  /** The part stays. */
+  release(point: CorePoint): void {
+    this.session.pages.release(point.pages);
+  }
+
+  /** Everything is as it was when the part began. */
+  rollback(point: CorePoint): void {
+    this.catalogue.reset(point.catalogue);
+    // Stores that the part opened go back to what the catalogue said of them before.
+    const before = new Set(point.stores.map(({ store }) => store));
+    for (const store of this.stores.values()) {
+      if (before.has(store)) continue;
+      const { name, catalogueKey } = store.definition;
+      store.recorded = this.record(name, catalogueKey)?.root;
+      store.tree.reset(store.recorded ?? EMPTY);
+    }
+    for (const { store, root, recorded } of point.stores) {
+      store.tree.reset(root);
+      store.recorded = recorded;
+      this.stores.set(store.definition.name, store);
+    }
+    this.session.pages.rollback(point.pages);
+  }
+
+  private store(definition: Definition): OpenStore {
+    const open = this.stores.get(definition.name);
+    if (open !== undefined) {
+      // Two definitions of one name are two `db.store` calls with the same codecs.
+      if (open.definition !== definition) definition.requireSame(open.definition.description);
+      return open;
+    }
+    const record = this.record(definition.name, definition.catalogueKey);
+    if (record !== undefined) definition.requireSame(record.description);
+    const root = record?.root ?? EMPTY;
+    const tree = new WritableTree(this.session.pages, root, this.scratch, 0);
+    const store: OpenStore = { definition, tree, recorded: record?.root };
+    this.stores.set(definition.name, store);
+    return store;
+  }
+
+  private record(name: string, key: Uint8Array): StoreRecord | undefined {
+    return findRecord(this.catalogue, name, key);
+  }
+}
+
+function copyRoot(root: TreeRoot): TreeRoot {
+  return { page: root.page, birth: root.birth, entries: root.entries };
+}
+
+function sameRoot(a: TreeRoot, b: TreeRoot): boolean {
+  return a.page === b.page && a.birth === b.birth && a.entries === b.entries;
+}

@@ -1,0 +1,331 @@
+/**
+ * Group commit: what the same turn writes shares one commit, each piece atomic by itself.
+ *
+ *     put, write, ... -> queue -> end of the turn: take the writer lock
+ *                     -> run all that is queued, in order -> commit -> resolve
+ *                        (the next group is built while this one is flushed)
+ *
+ * 1. Pieces run in the order of the calls.
+ * 2. A piece that throws loses its own work only: it ran in a part of the transaction that is undone.
+ * 3. A promise is resolved only when the commit that holds its work is done, and rejected when it
+ *    failed.
+ */
+
+import { Scratch } from '../btree/scratch.ts';
+import { CoppiceError, DatabaseClosedError, TransactionOpenError } from '../errors.ts';
+import type { Pager } from '../pager/pager.ts';
+import type { Durability, WriteSession } from '../pager/write-session.ts';
+import type { StoreDefinition } from './store-definition.ts';
+import { WriteCore } from './write-core.ts';
+import { requireNoPromise, WriteTransactionReader } from './write-transaction.ts';
+
+/** One piece of work: a callback or a single call, whose keys and values are encoded already. */
+export interface Work<R> {
+  readonly run: (core: WriteCore) => R;
+  /** Whether `run` can throw after it has changed something. */
+  readonly undoable: boolean;
+  readonly bytes: number;
+  readonly durability: Durability;
+}
+
+interface Queued {
+  readonly work: Work<unknown>;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** What a piece of a group came to. */
+interface Outcome {
+  readonly queued: Queued;
+  readonly value: unknown;
+}
+
+/** Reactions of the database to what the queue does. */
+export interface QueueEvents {
+  /** Stores that were asked for and are not in the file yet. */
+  newStores(): Iterable<StoreDefinition<unknown, unknown>>;
+  /** A group was published. */
+  committed(transaction: number, durability: Durability): void;
+}
+
+export class WriteQueue {
+  /** Bytes of keys and values that wait. */
+  bytes = 0;
+  private readonly pager: Pager;
+  private readonly owner: object;
+  private readonly events: QueueEvents;
+  private readonly scratch: Scratch;
+  private queue: Queued[] = [];
+  private draining: Promise<void> | undefined;
+  /** A callback runs now, or a manual transaction is open. */
+  private busy = false;
+  private manual = false;
+  private refusing = false;
+  private readonly commits = new Set<Promise<void>>();
+
+  constructor(pager: Pager, owner: object, events: QueueEvents) {
+    this.pager = pager;
+    this.owner = owner;
+    this.events = events;
+    this.scratch = new Scratch(pager.pages.geometry);
+  }
+
+  /** Queues a piece; it is run at the end of the turn. */
+  add<R>(work: Work<R>): Promise<R> {
+    if (this.pager.closed || this.refusing) {
+      return Promise.reject(new DatabaseClosedError(`${this.pager.path} is closed.`));
+    }
+    return new Promise<R>((resolve, reject) => {
+      this.queue.push({ work, resolve: resolve as (value: unknown) => void, reject });
+      this.bytes += work.bytes;
+      this.wake();
+    });
+  }
+
+  /** The work of a user's callback. */
+  callback<R>(fn: (tx: WriteTransactionReader) => R, durability: Durability): Work<R> {
+    const run = (core: WriteCore): R => {
+      const tx = new WriteTransactionReader(this.pager, core, this.owner);
+      try {
+        const result = fn(tx);
+        requireNoPromise(result);
+        return result;
+      } finally {
+        tx.end();
+      }
+    };
+    return { run, undoable: true, bytes: 0, durability };
+  }
+
+  /** Runs what is queued, and then this, and waits here until all of it is committed. */
+  runSync<R>(work: Work<R>): R {
+    this.requireIdle('writeSync');
+    let outcome: { value: R } | { error: unknown } | undefined;
+    this.queue.push({
+      work,
+      resolve: (value) => {
+        outcome = { value: value as R };
+      },
+      reject: (error) => {
+        outcome = { error };
+      },
+    });
+    this.drainSync();
+    if (outcome !== undefined && 'value' in outcome) return outcome.value;
+    throw outcome?.error;
+  }
+
+  /** Commits everything that is queued, here. Failures go to the promises that were given out. */
+  drainSync(): void {
+    if (this.queue.length === 0) return;
+    this.requireIdle('closeSync');
+    const group = this.take();
+    let session: WriteSession;
+    try {
+      session = this.pager.beginWriteSync();
+    } catch (error) {
+      rejectAll(group, error);
+      return;
+    }
+    const durability = strongest(group);
+    let outcomes: Outcome[];
+    let root: { page: number; birth: number };
+    try {
+      const core = new WriteCore(session, this.scratch);
+      outcomes = this.runGroup(core, group);
+      root = this.finish(core, outcomes);
+    } catch (error) {
+      this.pager.abort(session);
+      rejectAll(group, error);
+      return;
+    }
+    try {
+      this.pager.commitSync(session, root.page, root.birth, durability);
+    } catch (error) {
+      rejectAll(group, error);
+      return;
+    }
+    this.events.committed(session.id, durability);
+    resolveAll(outcomes);
+  }
+
+  /** Takes nothing more, and commits here what is queued. */
+  stop(what: string): void {
+    this.requireIdle(what);
+    this.refusing = true;
+    this.drainSync();
+  }
+
+  /** Takes nothing more. */
+  refuse(): void {
+    this.refusing = true;
+  }
+
+  /** Resolves when all that is queued now is committed or has failed. */
+  async settle(): Promise<void> {
+    while (this.draining !== undefined || this.commits.size > 0) {
+      await this.draining;
+      await Promise.allSettled([...this.commits]);
+    }
+  }
+
+  /**
+   * Takes the writer lock for a transaction that its user ends by hand; queued work waits meanwhile.
+   * `ended` has to be called in every case.
+   */
+  async openManual(): Promise<{ session: WriteSession; core: WriteCore; ended: () => void }> {
+    if (this.manual) {
+      throw new TransactionOpenError(
+        'This database object has a transaction from beginWrite open. Commit or abort it first.',
+      );
+    }
+    this.manual = true;
+    try {
+      while (this.draining !== undefined) await this.draining;
+      this.busy = true;
+      const session = await this.pager.beginWrite();
+      const ended = (): void => {
+        this.busy = false;
+        this.manual = false;
+        this.wake();
+      };
+      return { session, core: new WriteCore(session, this.scratch), ended };
+    } catch (error) {
+      this.busy = false;
+      this.manual = false;
+      this.wake();
+      throw error;
+    }
+  }
+
+  /** The catalogue's root after the stores' records were brought up to date. */
+  finishCore(core: WriteCore): { page: number; birth: number } {
+    return core.finish(this.events.newStores());
+  }
+
+  private wake(): void {
+    if (this.draining !== undefined || this.manual || this.queue.length === 0) return;
+    this.draining = this.drain();
+  }
+
+  private async drain(): Promise<void> {
+    // The end of the turn: all microtasks that are queued now may add to the group.
+    await new Promise<void>((resolve) => process.nextTick(resolve));
+    while (this.queue.length > 0 && !this.manual) {
+      let session: WriteSession;
+      try {
+        session = await this.pager.beginWrite();
+      } catch (error) {
+        rejectAll(this.take(), error);
+        continue;
+      }
+      if (this.queue.length === 0) this.pager.abort(session);
+      else this.commitGroup(session);
+    }
+    this.draining = undefined;
+    this.wake();
+  }
+
+  /** Runs the queue in this session and submits its commit, without waiting for it. */
+  private commitGroup(session: WriteSession): void {
+    const group = this.take();
+    const durability = strongest(group);
+    let outcomes: Outcome[];
+    let root: { page: number; birth: number };
+    try {
+      const core = new WriteCore(session, this.scratch);
+      outcomes = this.runGroup(core, group);
+      root = this.finish(core, outcomes);
+    } catch (error) {
+      this.pager.abort(session);
+      rejectAll(group, error);
+      return;
+    }
+    const commit = this.pager.commit(session, root.page, root.birth, durability);
+    const ended = commit.then(
+      () => {
+        this.events.committed(session.id, durability);
+        resolveAll(outcomes);
+      },
+      (error: unknown) => rejectOutcomes(outcomes, error),
+    );
+    this.commits.add(ended);
+    void ended.finally(() => this.commits.delete(ended));
+  }
+
+  private finish(core: WriteCore, outcomes: readonly Outcome[]): { page: number; birth: number } {
+    // Stores that were only asked for are made with the next write, not by a failed one.
+    return core.finish(outcomes.length > 0 ? this.events.newStores() : []);
+  }
+
+  /**
+   * Runs each piece, undoing those that throw; these are rejected at once. Throws what makes the whole
+   * group fail: a single call that met damage in the middle of a change.
+   */
+  private runGroup(core: WriteCore, group: readonly Queued[]): Outcome[] {
+    const outcomes: Outcome[] = [];
+    this.busy = true;
+    try {
+      for (const queued of group) {
+        const { work } = queued;
+        const point = work.undoable ? core.begin() : undefined;
+        try {
+          const value = work.run(core);
+          if (point !== undefined) core.release(point);
+          outcomes.push({ queued, value });
+        } catch (error) {
+          if (point !== undefined) core.rollback(point);
+          else if (!isRefusal(error)) throw error;
+          queued.reject(error);
+        }
+      }
+    } finally {
+      this.busy = false;
+    }
+    return outcomes;
+  }
+
+  private take(): Queued[] {
+    const group = this.queue;
+    this.queue = [];
+    this.bytes = 0;
+    return group;
+  }
+
+  private requireIdle(what: string): void {
+    if (!this.busy) return;
+    throw new TransactionOpenError(
+      `${what} was called while a write transaction of the same database object is open. ` +
+        'Use that transaction, or end it first.',
+    );
+  }
+}
+
+/** Whether a single call was refused before it changed anything. */
+function isRefusal(error: unknown): boolean {
+  if (error instanceof TypeError || error instanceof RangeError) return true;
+  return error instanceof CoppiceError && REFUSALS.has(error.code);
+}
+const REFUSALS: ReadonlySet<string> = new Set([
+  'KEY_TOO_LARGE',
+  'VALUE_TOO_LARGE',
+  'STORE_MISMATCH',
+  'UNSUPPORTED',
+]);
+
+function strongest(group: readonly Queued[]): Durability {
+  if (group.some(({ work }) => work.durability === 'commit')) return 'commit';
+  return group.some(({ work }) => work.durability === 'interval') ? 'interval' : 'manual';
+}
+
+function resolveAll(outcomes: readonly Outcome[]): void {
+  for (const { queued, value } of outcomes) queued.resolve(value);
+}
+
+function rejectOutcomes(outcomes: readonly Outcome[], error: unknown): void {
+  for (const { queued } of outcomes) queued.reject(error);
+}
+
+function rejectAll(group: readonly Queued[], error: unknown): void {
+  for (const { reject } of group) reject(error);
+}

@@ -1,0 +1,199 @@
+/**
+ * Invariants 1 and 2 of codec.ts: nothing that is read is a view, nothing encoded is overwritten.
+ */
+
+import { isDeepStrictEqual } from 'node:util';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { bytesKey } from '../../src/codec/bytes.ts';
+import { EncodedValue, type ValueFormat } from '../../src/codec/codec.ts';
+import { jsonValue } from '../../src/codec/json.ts';
+import { createMsgpackFormat, msgpackValue } from '../../src/codec/msgpack.ts';
+import { ownedCopy } from '../../src/codec/owned-copy.ts';
+import { keyFormat, valueFormat } from '../../src/codec/registry.ts';
+import { stringKey } from '../../src/codec/string.ts';
+import { tupleKey } from '../../src/codec/tuple.ts';
+import { bytesValue, stringValue } from '../../src/codec/values.ts';
+import { values } from './arbitrary-values.ts';
+import { check, encodeKey, stored, texts, tupleKeys } from './support.ts';
+
+/** Reads from memory that is overwritten afterwards, as a page that is used again. */
+function readAndScribble<T>(
+  format: { read(bytes: Uint8Array, start: number, end: number): T },
+  bytes: Uint8Array,
+): T {
+  const memory = new Uint8Array(bytes.length + 20);
+  memory.set(bytes, 9);
+  const value = format.read(memory, 9, 9 + bytes.length);
+  memory.fill(0xc1);
+  return value;
+}
+
+function encode<V>(format: ValueFormat<V>, value: V): Uint8Array {
+  const out = new EncodedValue();
+  format.encode(value, out);
+  return out.bytes.slice(out.start, out.end);
+}
+
+/** Around the sizes at which another way is taken. */
+const SIZES = [0, 1, 12, 13, 64, 65, 100, 139, 140, 1000, 4095, 4096, 70_000];
+
+function filled(size: number): Uint8Array {
+  return Uint8Array.from({ length: size }, (_, i) => (i * 7 + size) % 256);
+}
+
+describe('what is read stays when the memory behind it changes', () => {
+  test('keys', () => {
+    check(texts, (key) => expect(readAndScribble(stringKey, encodeKey(stringKey, key))).toBe(key));
+    check(tupleKeys, (key) => {
+      expect(readAndScribble(tupleKey, encodeKey(tupleKey, key))).toStrictEqual(stored(key));
+    });
+  });
+
+  test('bytes of every size', () => {
+    const custom = valueFormat({
+      name: 'identity',
+      encode: (v: Uint8Array) => v,
+      decode: (b) => b,
+    });
+    const customKey = keyFormat({ name: 'identity', encode: () => -1, decode: (b) => b });
+    for (const format of [bytesKey, bytesValue, custom, customKey]) {
+      for (const bytes of SIZES.map(filled)) {
+        const back = readAndScribble(format, bytes);
+        expect(isDeepStrictEqual(back, bytes), `${format.name}, ${bytes.length} B`).toBe(true);
+      }
+    }
+  });
+
+  test("'msgpack' values", () => {
+    check(values, (value) => {
+      expect(readAndScribble(msgpackValue, encode(msgpackValue, value))).toStrictEqual(value);
+    });
+  });
+
+  test("buffers of every size in 'msgpack' values", () => {
+    const shared = createMsgpackFormat({ load: () => undefined, save() {} });
+    for (const bytes of SIZES.map(filled)) {
+      const text = 'x'.repeat(bytes.length);
+      const value = [
+        bytes,
+        Buffer.from(bytes),
+        text,
+        Float64Array.from(bytes),
+        bytes.slice().buffer,
+      ];
+      for (const format of [msgpackValue, shared]) {
+        const [own, buffer, ...rest] = readAndScribble(format, encode(format, value)) as unknown[];
+        expect(isDeepStrictEqual([own, ...rest], [bytes, ...value.slice(2)])).toBe(true);
+        expect(buffer instanceof Uint8Array && Buffer.compare(buffer, bytes)).toBe(0);
+      }
+    }
+  });
+
+  test("'string' and 'json' values", () => {
+    check(
+      fc.tuple(texts, fc.constantFrom(...SIZES)),
+      ([text, times]) => {
+        const long = text.repeat(Math.ceil(times / 100));
+        expect(readAndScribble(stringValue, encode(stringValue, long))).toBe(long);
+        expect(readAndScribble(jsonValue, encode(jsonValue, [long]))).toEqual([long]);
+      },
+      200,
+    );
+  });
+});
+
+test('the memory that is read from gets no property', () => {
+  const bytes = encode(msgpackValue, { a: 'x'.repeat(500) });
+  msgpackValue.read(bytes, 0, bytes.length);
+  expect(Object.getOwnPropertyNames(bytes).filter((name) => !/^\d+$/.test(name))).toEqual([]);
+});
+
+test('what is encoded is not overwritten by what is encoded later', () => {
+  check(
+    fc.array(fc.tuple(texts, fc.constantFrom(msgpackValue, jsonValue, stringValue)), {
+      minLength: 100,
+      maxLength: 300,
+    }),
+    (list) => {
+      const encoded = list.map(([text, format]) => {
+        const out = new EncodedValue();
+        (format as ValueFormat<string>).encode(text.repeat(5), out);
+        return out;
+      });
+      list.forEach(([text, format], i) => {
+        const { bytes, start, end } = encoded[i] as EncodedValue;
+        expect(format.read(bytes, start, end)).toBe(text.repeat(5));
+      });
+    },
+    20,
+  );
+});
+
+test('a value may encode and read others while it is encoded', () => {
+  const inner: unknown[] = [];
+  const nesting = (format: ValueFormat<unknown>): unknown =>
+    new (class {
+      toJSON(): unknown {
+        const bytes = encode(format, { inner: 'y'.repeat(2_000_000) });
+        inner.push(format.read(bytes, 0, bytes.length));
+        const small = encode(format, ['small']);
+        inner.push(format.read(small, 0, small.length));
+        return { outer: true };
+      }
+    })();
+  for (const format of [msgpackValue, jsonValue]) {
+    const value = ['before', nesting(format), 'after', nesting(format)];
+    const bytes = encode<unknown>(format, value);
+    expect(format.read(bytes, 0, bytes.length)).toEqual([
+      'before',
+      { outer: true },
+      'after',
+      { outer: true },
+    ]);
+  }
+  expect(inner).toHaveLength(16);
+  for (const [i, value] of inner.entries()) {
+    expect(value).toEqual(i % 2 === 0 ? { inner: 'y'.repeat(2_000_000) } : ['small']);
+  }
+});
+
+describe('copies', () => {
+  test('own distinct bytes, and are plain Uint8Arrays', () => {
+    const source = Buffer.from(Uint8Array.from({ length: 9000 }, (_, i) => i % 251));
+    const spans = Array.from({ length: 500 }, (_, i) => [i, i + ((i * 37) % 5000)] as const);
+    const copies = spans.map(([start, end]) => ownedCopy(source, start, end));
+    for (const [i, copy] of copies.entries()) copy.fill(i % 256);
+    copies.forEach((copy, i) => {
+      expect(copy.every((byte) => byte === i % 256)).toBe(true);
+      expect(copy.length).toBe((spans[i]?.[1] ?? 0) - (spans[i]?.[0] ?? 0));
+    });
+    expect(source[200]).toBe(200);
+    expect(Object.getPrototypeOf(ownedCopy(new Uint8Array(100), 0, 100))).toBe(
+      Uint8Array.prototype,
+    );
+  });
+
+  test('survive that another one is transferred', () => {
+    const source = new Uint8Array(100).fill(5);
+    const [one, two] = [ownedCopy(source, 0, 100), ownedCopy(source, 0, 100)];
+    expect(one.buffer).toBe(two.buffer);
+    try {
+      structuredClone(one, { transfer: [one.buffer as ArrayBuffer] });
+    } catch {
+      // Newer Nodes refuse it with a DataCloneError, older ones copy.
+    }
+    expect(two).toStrictEqual(source);
+  });
+
+  test('go on after a user has detached a slab', () => {
+    const source = new Uint8Array(100).fill(5);
+    const { buffer } = ownedCopy(source, 0, 100) as { buffer: { transfer?(): unknown } };
+    try {
+      buffer.transfer?.();
+    } catch {
+      // Node 24 refuses it: the slab is marked untransferable.
+    }
+    expect(ownedCopy(source, 0, 100)).toStrictEqual(source);
+  });
+});
