@@ -1,6 +1,5 @@
 /** A database: what `open` returns. */
 
-import { channel } from 'node:diagnostics_channel';
 import type { Key, KeyCodec, KeyCodecName, ValueCodec, ValueCodecName } from './codec/codec.ts';
 import { DatabaseClosedError, ReadOnlyError, StoreNotFoundError } from './errors.ts';
 import type { StoreDescription } from './format/catalogue.ts';
@@ -12,6 +11,7 @@ import type { Durability } from './pager/write-session.ts';
 import { StoreHandle, type StoreOf } from './store.ts';
 import { Abandoned } from './transaction/abandoned.ts';
 import { allRecords, catalogueKey } from './transaction/catalogue.ts';
+import { SlowReaderWatch, tellCommit } from './transaction/diagnostics.ts';
 import { Flusher } from './transaction/flusher.ts';
 import { LatestReader } from './transaction/latest.ts';
 import {
@@ -68,8 +68,6 @@ export type BackupTarget = string | NodeJS.WritableStream | WritableStream<Uint8
 
 type AnyDefinition = StoreDefinition<unknown, unknown>;
 
-const commitChannel = channel('coppice:commit');
-
 /** How a write may differ from its database. */
 export interface WriteOptions {
   /** Asks for more, or less, than the database's own durability. */
@@ -87,6 +85,7 @@ export class Database implements Disposable, AsyncDisposable {
   private readonly latest: LatestReader;
   private readonly queue: WriteQueue;
   private readonly flusher: Flusher;
+  private readonly slowReaders: SlowReaderWatch;
   private readonly definitions = new Map<string, AnyDefinition>();
   /** Asked for, and not in the file yet. */
   private readonly pending = new Set<AnyDefinition>();
@@ -102,6 +101,7 @@ export class Database implements Disposable, AsyncDisposable {
     this.pins = new PinnedSnapshots(pager);
     this.latest = new LatestReader(pager, this.pins, this, this.abandoned);
     this.flusher = new Flusher(pager, options.flushInterval);
+    this.slowReaders = new SlowReaderWatch(pager, options.warnAfter);
     this.queue = new WriteQueue(pager, this, {
       newStores: () => this.pending,
       committed: (transaction, durability) => this.committed(transaction, durability),
@@ -130,8 +130,8 @@ export class Database implements Disposable, AsyncDisposable {
   // Stores
 
   /**
-   * The store of that name; made when absent, with the next write. Codecs that are left out are those
-   * that the file records, or 'tuple' and 'msgpack' for a new store.
+   * The store of that name; made when absent, with the next write. Codecs that are left out are
+   * those that the file records, or 'tuple' and 'msgpack' for a new store.
    * Errors: STORE_MISMATCH when the file records others, STORE_NOT_FOUND with `create: false`,
    * TypeError, UNSUPPORTED.
    */
@@ -202,9 +202,9 @@ export class Database implements Disposable, AsyncDisposable {
   // Writing
 
   /**
-   * Runs `fn` in a transaction, one at a time over all processes, and resolves to what it returned when
-   * that is durable. A throw undoes everything that `fn` did, and rejects. `fn` is synchronous: a
-   * promise as its result is a TypeError.
+   * Runs `fn` in a transaction, one at a time over all processes, and resolves to what it returned
+   * when that is durable. A throw undoes everything that `fn` did, and rejects. `fn` is
+   * synchronous: a promise as its result is a TypeError.
    */
   async write<R>(fn: (tx: WriteTransaction) => R, options?: WriteOptions): Promise<R> {
     const durability = this.checkWrite('write', fn, options);
@@ -363,9 +363,8 @@ export class Database implements Disposable, AsyncDisposable {
       if (this.recorded(definition.name) !== undefined) this.pending.delete(definition);
     }
     this.flusher.committed(durability);
-    if (commitChannel.hasSubscribers) {
-      commitChannel.publish({ path: this.path, transaction, durability });
-    }
+    tellCommit(this.path, transaction, durability);
+    this.slowReaders.look();
   }
 
   private recorded(name: string): StoreDescription | undefined {

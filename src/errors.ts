@@ -135,8 +135,9 @@ export class StoreMismatchError extends CoppiceError {
   constructor(store: string, option: string, recorded: string | boolean, given: string | boolean) {
     super(
       'STORE_MISMATCH',
-      `Store "${store}" is recorded with ${option}: ${JSON.stringify(recorded)}, but was opened with ` +
-        `${option}: ${JSON.stringify(given)}. Leave the option out to take what the file records.`,
+      `Store "${store}" is recorded with ${option}: ${JSON.stringify(recorded)}, but was opened ` +
+        `with ${option}: ${JSON.stringify(given)}. Leave the option out to take what the file ` +
+        'records.',
     );
     this.store = store;
     this.option = option;
@@ -152,8 +153,8 @@ export class KeyTooLargeError extends CoppiceError {
   constructor(bytes: number, maxBytes: number) {
     super(
       'KEY_TOO_LARGE',
-      `The key takes ${bytes} bytes when encoded; keys of this database take at most ${maxBytes}. ` +
-        'Use a shorter key, or make the database with a larger pageSize.',
+      `The key takes ${bytes} bytes when encoded; keys of this database take at most ` +
+        `${maxBytes}. Use a shorter key, or make the database with a larger pageSize.`,
     );
     this.bytes = bytes;
     this.maxBytes = maxBytes;

@@ -18,6 +18,7 @@ import { isDiskFull, isNativeError } from './pager/failures.ts';
 import { MappedStorage } from './pager/mapped-storage.ts';
 import { openFile } from './pager/open-file.ts';
 import { Pager } from './pager/pager.ts';
+import { tellRecovery } from './transaction/diagnostics.ts';
 import { unsupported } from './transaction/reader.ts';
 import type { LongWork } from './transaction/verify.ts';
 
@@ -34,8 +35,8 @@ const NETWORK_FILESYSTEMS: ReadonlyMap<number, string> = new Map([
 ]);
 
 /**
- * Opens the database at `path`, which is made when it is absent; `':memory:'` is one of its own that
- * lives as long as it is open. Synchronous. Close it with `close`, or hold it by `using`.
+ * Opens the database at `path`, which is made when it is absent; `':memory:'` is one of its own
+ * that lives as long as it is open. Synchronous. Close it with `close`, or hold it by `using`.
  *
  * Errors: TypeError and RangeError for options; DATABASE_NOT_FOUND, CANNOT_OPEN, NOT_A_DATABASE,
  * FORMAT_VERSION, DATABASE_LOCKED, CORRUPTION, STORAGE_FAULT, READERS_FULL, DISK_FULL.
@@ -103,9 +104,13 @@ function openStorage(storage: MappedStorage, options: CheckedOptions): Database 
   const { pageSize } = file.geometry;
   if (options.pageSize !== undefined && options.pageSize !== pageSize) {
     throw new RangeError(
-      `${storage.path} has pages of ${pageSize} bytes, but pageSize: ${options.pageSize} was given. ` +
-        'The page size is fixed when a database is made; leave the option out.',
+      `${storage.path} has pages of ${pageSize} bytes, but pageSize: ${options.pageSize} was ` +
+        'given. The page size is fixed when a database is made; leave the option out.',
     );
+  }
+  if (file.recovered !== undefined) {
+    const { roots, steppedBackFrom } = file.recovered;
+    tellRecovery(storage.path, roots.id, steppedBackFrom);
   }
   const { lockTimeout, maxGrowth, readOnly } = options;
   return new Database(new Pager(file, { lockTimeout, maxGrowth, readOnly }), options);
@@ -153,8 +158,8 @@ function refuseNetwork(path: string, force: boolean): void {
   if (name === undefined) return;
   throw new CannotOpenError(
     path,
-    `${path} lies on a network filesystem (${name}), where locks and mappings do not hold between ` +
-      'machines. Use a local disk, or force: true when only this machine ever opens it.',
+    `${path} lies on a network filesystem (${name}), where locks and mappings do not hold ` +
+      'between machines. Use a local disk, or force: true when only this machine opens it.',
   );
 }
 

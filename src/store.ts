@@ -17,8 +17,9 @@ import {
 } from './transaction/write-transaction.ts';
 
 /**
- * Reads are synchronous and see the newest published state. Writes are queued, and resolve when they
- * are as durable as the database promises, in the order of the calls. What is read is the caller's own.
+ * Reads are synchronous and see the newest published state. Writes are queued, and resolve when
+ * they are as durable as the database promises, in the order of the calls. What is read is the
+ * caller's own.
  *
  * D is the database that it belongs to.
  */
@@ -33,7 +34,10 @@ export interface StoreOf<K, V, D> extends StoreRef<K, V> {
   getMany(keys: readonly K[]): (V | undefined)[];
   getEntry(key: K): Entry<K, V> | undefined;
   getAll(key: K, range?: RangeOptions<V>): Lazy<V>;
-  /** Entries in the order of their keys. Each iteration reads the state that is newest when it begins. */
+  /**
+   * Entries in the order of their keys. Each iteration reads the state that is newest when it
+   * begins.
+   */
   range(range?: RangeOptions<K>): Lazy<[K, V]>;
   keys(range?: RangeOptions<K>): Lazy<K>;
   values(range?: RangeOptions<K>): Lazy<V>;
@@ -54,7 +58,10 @@ export interface StoreOf<K, V, D> extends StoreRef<K, V> {
   put(key: K, value: V, options?: PutOptions): Promise<boolean>;
   /** Resolves to whether the key was there. */
   remove(key: K, options?: { ifVersion?: number; value?: V }): Promise<boolean>;
-  /** Puts what `fn` makes of the old value; undefined removes the key. Resolves to what `fn` returned. */
+  /**
+   * Puts what `fn` makes of the old value; undefined removes the key. Resolves to what `fn`
+   * returned.
+   */
   update(key: K, fn: (old: V | undefined) => V | undefined): Promise<V | undefined>;
   /** Resolves to the number of entries removed. */
   removeRange(range: RangeOptions<K>): Promise<number>;

@@ -2,8 +2,8 @@
  * Changes of one branch: a child more, children fewer, another separator.
  *
  * In place when there is room in one piece and the separator begins with the branch's prefix; else
- * the branch is written anew; and cut in two, with a separator going up, when it no longer fits. Two
- * parts are always enough: a branch of three children fits, and of four or more either the new
+ * the branch is written anew; and cut in two, with a separator going up, when it no longer fits.
+ * Two parts are always enough: a branch of three children fits, and of four or more either the new
  * separator goes up, or it stays beside one that does.
  */
 
@@ -65,7 +65,9 @@ export function isAtEdge(edit: Edit, depth: number, last: boolean): boolean {
   return true;
 }
 
-/** Puts another page in the place of the path's child of the branch at depth `d`; -1: of the root. */
+/**
+ * Puts another page in the place of the path's child of the branch at depth `d`; -1: of the root.
+ */
 export function replaceChild(edit: Edit, d: number, page: number): void {
   const { pages, path, root } = edit;
   const transaction = pages.transaction;
@@ -82,9 +84,9 @@ export function replaceChild(edit: Edit, d: number, page: number): void {
 }
 
 /**
- * Puts `page`, a page of this transaction with `below` entries, after the path's child of the branch
- * at depth `d`, with the scratch's separator between them. The entries were counted as that child's
- * until now. At depth -1 a new root is made of the two.
+ * Puts `page`, a page of this transaction with `below` entries, after the path's child of the
+ * branch at depth `d`, with the scratch's separator between them. The entries were counted as that
+ * child's until now. At depth -1 a new root is made of the two.
  */
 export function insertChild(edit: Edit, d: number, page: number, below: number): void {
   if (d < 0) {
@@ -126,8 +128,8 @@ function growRoot(edit: Edit, page: number, below: number): void {
 }
 
 /**
- * Makes the list the children of the branch at depth `d`, and of a new one after it when they do not
- * fit; `changed` is the child whose separator is new.
+ * Makes the list the children of the branch at depth `d`, and of a new one after it when they do
+ * not fit; `changed` is the child whose separator is new.
  */
 function writeOrSplit(edit: Edit, d: number, changed: number): void {
   const { pages, path, scratch } = edit;
@@ -240,7 +242,9 @@ function writeSeparator(
   s.u16[((o + PAGE_HEADER_BYTES) >> 1) + 10 * n + slot] = e - o;
 }
 
-/** Makes room for one more at `slot` in each of the seven arrays of the directory, last array first. */
+/**
+ * Makes room for one more at `slot` in each of the seven arrays of the directory, last array first.
+ */
 function openChild(s: Segment, o: number, n: number, slot: number): void {
   const halves = (o + PAGE_HEADER_BYTES) >> 1;
   for (let array = 10; array >= 8; array--) {

@@ -96,8 +96,9 @@ export function branchBytes(x: Scratch, from: number, to: number): number {
 }
 
 /**
- * Where to cut the list in two branches of at least two children each, both fitting: the first child
- * of the right part, whose separator goes up. As near to `wanted` as can be. 0: no such place.
+ * Where to cut the list in two branches of at least two children each, both fitting: the first
+ * child of the right part, whose separator goes up. As near to `wanted` as can be. 0: no such
+ * place.
  */
 export function chooseBranchCut(x: Scratch, wanted: number): number {
   const count = x.count;

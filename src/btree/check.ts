@@ -59,8 +59,8 @@ export interface CheckOptions {
   /** Problems are added here; without it the first one is thrown as CorruptionError. */
   readonly problems?: Problem[];
   /**
-   * Told of each page, or run of `pages` pages, that the tree reaches. False: it was reached before.
-   * Without it the check keeps a set of its own.
+   * Told of each page, or run of `pages` pages, that the tree reaches. False: it was reached
+   * before. Without it the check keeps a set of its own.
    */
   readonly reach?: (page: number, pages: number) => boolean;
   /** Reads every overflow run, so that its checksums are verified. */
@@ -123,8 +123,8 @@ class TreeCheck {
   }
 
   /**
-   * Checks a page and what lies below. Keys are >= lower and < upper. Returns the number of entries;
-   * -1 when it cannot be told.
+   * Checks a page and what lies below. Keys are >= lower and < upper. Returns the number of
+   * entries; -1 when it cannot be told.
    */
   private checkPage(
     page: number,
@@ -292,8 +292,8 @@ class TreeCheck {
   }
 
   /**
-   * Entries, given as offset * 2 * pageSize + size, must not overlap; what is between them in the heap
-   * must be the holes.
+   * Entries, given as offset * 2 * pageSize + size, must not overlap; what is between them in the
+   * heap must be the holes.
    */
   private checkHeap(
     s: Segment,

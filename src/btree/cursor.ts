@@ -58,8 +58,8 @@ export class Cursor extends EntryView {
   }
 
   /**
-   * Keeps every later move inside the range; an end that is undefined is open. The bounds' bytes must
-   * stay as they are while the cursor is used. The cursor stands nowhere afterwards.
+   * Keeps every later move inside the range; an end that is undefined is open. The bounds' bytes
+   * must stay as they are while the cursor is used. The cursor stands nowhere afterwards.
    */
   setRange(lower: Bound | undefined, upper: Bound | undefined): void {
     this.lower = lower;
@@ -81,7 +81,9 @@ export class Cursor extends EntryView {
     return this.toEdge(true);
   }
 
-  /** To the first entry >= key, or > key unless `inclusive`. False when that is out of the range. */
+  /**
+   * To the first entry >= key, or > key unless `inclusive`. False when that is out of the range.
+   */
   seek(key: Uint8Array, length: number, inclusive: boolean): boolean {
     const { page, birth } = this.tree.root;
     this.changes = NOWHERE;
@@ -181,7 +183,9 @@ export class Cursor extends EntryView {
     return !this.stand();
   }
 
-  /** Moves the path to the near edge of the leaf beside it. False, and nothing moved: no such leaf. */
+  /**
+   * Moves the path to the near edge of the leaf beside it. False, and nothing moved: no such leaf.
+   */
   private toSibling(direction: 1 | -1): boolean {
     const path = this.path;
     for (let d = path.depth - 1; d >= 0; d--) {

@@ -1,18 +1,16 @@
 /**
- * Entries and children taken out of the page that the path leads to.
+ * Entries taken out of the leaf that the path leads to.
  *
  * A page of which less than MERGE_BELOW is in use is joined with a neighbour, or shares with it. A
- * leaf without entries goes, and so does a root with one child; the tree without entries has no page.
+ * leaf without entries goes, and so does a root with one child; the tree without entries has no
+ * page.
  */
 
-import { PAGE_FLAG, PAGE_TYPE, pageFlags, slotCount } from '../format/page-header.ts';
-import { loadBranch, pushChildren, writeBranch } from './branch-pack.ts';
+import { PAGE_FLAG, pageFlags, slotCount } from '../format/page-header.ts';
 import { type Edit, usedBytes } from './edit.ts';
 import { freeRuns } from './insert.ts';
 import { removeFromLeaf } from './leaf-edit.ts';
-import { mergeBranch, mergeLeaf } from './merge.ts';
-import { OWN } from './scratch.ts';
-import { findOnPath } from './search.ts';
+import { MERGE_BELOW, mergeLeaf, removeChildren } from './merge.ts';
 
 /** Takes entries [from, to) out of the path's leaf. The path has been touched. */
 export function removeEntries(edit: Edit, from: number, to: number): void {

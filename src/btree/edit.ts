@@ -1,13 +1,13 @@
 /**
  * What every change of a tree works on, and the steps that all of them begin with.
  *
- * 1. A page that this transaction may change in place stands below pages that it may change in place:
- *    whoever touches a page touches the way to it. So `touchPath` stops at the first page, from the
- *    leaf up, that was touched before.
+ * 1. A page that this transaction may change in place stands below pages that it may change in
+ *    place: whoever touches a page touches the way to it. So `touchPath` stops at the first page,
+ *    from the leaf up, that was touched before.
  * 2. `path` leads to the leaf that is changed. A change goes up the path, one level at a time, and
  *    looks at no level below the one that it has reached.
- * 3. The entries below each page of the path are counted before the pages are rearranged: rearranging
- *    moves counts between siblings and leaves their parent's sum as it is.
+ * 3. The entries below each page of the path are counted before the pages are rearranged:
+ *    rearranging moves counts between siblings and leaves their parent's sum as it is.
  */
 
 import { entriesBelow, setChild, setEntriesBelow } from '../format/branch.ts';
@@ -73,8 +73,8 @@ export class Edit {
   }
 
   /**
-   * Makes the page at `depth` of the path, and all above it, pages that may be changed. When that is
-   * the leaf, finds it again.
+   * Makes the page at `depth` of the path, and all above it, pages that may be changed. When that
+   * is the leaf, finds it again.
    */
   touchPath(depth: number): void {
     const { pages, path, root } = this;
@@ -133,8 +133,8 @@ export class Edit {
   }
 
   /**
-   * Touches a child, not on the path, of the branch at `depth`, and notes where it went. Returns its
-   * number.
+   * Touches a child, not on the path, of the branch at `depth`, and notes where it went. Returns
+   * its number.
    */
   touchChild(depth: number, slot: number, page: number, birth: number, type: number): number {
     const { pages, path } = this;

@@ -119,8 +119,8 @@ export class EntryView {
   }
 
   /**
-   * Finds the value's bytes [from, to), 0 <= from <= to <= valueLength. Of a value in an overflow run
-   * only the chunks that hold them are read and checked.
+   * Finds the value's bytes [from, to), 0 <= from <= to <= valueLength. Of a value in an overflow
+   * run only the chunks that hold them are read and checked.
    */
   loadPart(from: number, to: number): void {
     const s = this.segment;

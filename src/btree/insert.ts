@@ -1,13 +1,13 @@
 /**
  * An entry put in the leaf that the path leads to.
  *
- * In place when the leaf has room in one piece; else by writing the leaf anew, which closes holes and
- * fits the prefix to the keys; else with the help of other leaves (split.ts).
+ * In place when the leaf has room in one piece; else by writing the leaf anew, which closes holes
+ * and fits the prefix to the keys; else with the help of other leaves (split.ts).
  *
  * A key that does not begin with the leaf's prefix comes before or after all of its keys, and makes
  * all of them longer. Then the leaf may hold less than it did: it is cut where both parts fit, and
- * two parts are always enough, because beside the leaf as it was any one entry has room on a leaf of
- * its own (Geometry.maxLeafEntryBytes).
+ * two parts are always enough, because beside the leaf as it was any one entry has room on a leaf
+ * of its own (Geometry.maxLeafEntryBytes).
  */
 
 import { LEAF_SLOT_BYTES } from '../format/geometry.ts';
@@ -88,7 +88,9 @@ export function freeRuns(edit: Edit, from: number, to: number): void {
   }
 }
 
-/** Writes the leaf anew with the new entry in place of `replaced` (0 or 1) old ones at path.slot. */
+/**
+ * Writes the leaf anew with the new entry in place of `replaced` (0 or 1) old ones at path.slot.
+ */
 function rewrite(edit: Edit, replaced: number): boolean {
   const { path, scratch } = edit;
   const page = path.pages[path.depth]!;

@@ -1,7 +1,8 @@
 /**
  * Keys as they lie on pages: a prefix that the page's keys share, and a suffix in the entry.
  *
- * Keys compare as unsigned bytes; of two keys of which one begins the other, the shorter comes first.
+ * Keys compare as unsigned bytes; of two keys of which one begins the other, the shorter comes
+ * first.
  */
 
 import { branchEntry } from '../format/branch.ts';
@@ -22,7 +23,9 @@ export interface Bound {
   readonly inclusive: boolean;
 }
 
-/** Negative, zero or positive, as the key in a[0, aLength) is below, equal to or above that in b. */
+/**
+ * Negative, zero or positive, as the key in a[0, aLength) is below, equal to or above that in b.
+ */
 export function compareKeys(
   a: Uint8Array,
   aLength: number,

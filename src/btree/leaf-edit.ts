@@ -2,8 +2,8 @@
  * Changes inside one leaf that need no other page: an entry more, an entry less, another value.
  *
  * The bytes from the lowest entry to the page's end are either entries, holes or the prefix, and
- * `holeBytes` says how many are holes. An entry is never moved: what is taken out leaves a hole, and
- * a page whose holes are wanted is written anew (leaf-pack.ts).
+ * `holeBytes` says how many are holes. An entry is never moved: what is taken out leaves a hole,
+ * and a page whose holes are wanted is written anew (leaf-pack.ts).
  */
 
 import {
@@ -80,7 +80,9 @@ function writeValue(s: Segment, e: number, flags: number, entry: NewEntry): void
   }
 }
 
-/** The page's key shares its prefix. Puts the entry in `slot`; false, and nothing changed: no room. */
+/**
+ * The page's key shares its prefix. Puts the entry in `slot`; false, and nothing changed: no room.
+ */
 export function insertInLeaf(
   s: Segment,
   o: number,
@@ -105,7 +107,9 @@ export function insertInLeaf(
   return true;
 }
 
-/** Makes room for one more in the directory of `n` slots: heads move by 4 bytes, slots by 4 or 6. */
+/**
+ * Makes room for one more in the directory of `n` slots: heads move by 4 bytes, slots by 4 or 6.
+ */
 function openSlot(s: Segment, o: number, n: number, slot: number): void {
   const { i32, u16 } = s;
   const heads = (o + PAGE_HEADER_BYTES) >> 2;
@@ -116,8 +120,8 @@ function openSlot(s: Segment, o: number, n: number, slot: number): void {
 }
 
 /**
- * Gives the entry in `slot`, whose key is the new entry's, the new value. False, and nothing changed:
- * no room.
+ * Gives the entry in `slot`, whose key is the new entry's, the new value. False, and nothing
+ * changed: no room.
  */
 export function replaceInLeaf(
   s: Segment,

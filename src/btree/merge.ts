@@ -30,9 +30,10 @@ import { writeBoth } from './split.ts';
 
 /**
  * A third, as SQLite does: two pages that were just cut in halves are well above it, so that a put
- * and a remove in turn do not cut and join each time; and the page that two such make has room left.
+ * and a remove in turn do not cut and join each time; and the page that two such make has room
+ * left.
  */
-export const MERGE_BELOW = 1 / 3;
+export const MERGE_BELOW: number = 1 / 3;
 
 /** Joins the path's leaf, which has a parent, with a neighbour; or they share. */
 export function mergeLeaf(edit: Edit): void {
@@ -136,7 +137,9 @@ export function mergeBranch(edit: Edit, d: number): void {
   replaceSeparator(edit, above, leftSlot + 1);
 }
 
-/** Makes the list the children of the branch at depth `d` and of its neighbour `there`, in order. */
+/**
+ * Makes the list the children of the branch at depth `d` and of its neighbour `there`, in order.
+ */
 function listBranches(edit: Edit, d: number, there: number): void {
   const { pages, path, scratch } = edit;
   const slot = path.slots[d - 1]!;
@@ -164,7 +167,9 @@ function listBranches(edit: Edit, d: number, there: number): void {
   placeSeparator(scratch, first);
 }
 
-/** Makes children `slot` and `slot + 1` of the branch at depth `d` one: `page`, with both's entries. */
+/**
+ * Makes children `slot` and `slot + 1` of the branch at depth `d` one: `page`, with both's entries.
+ */
 function joinChildren(edit: Edit, d: number, slot: number, page: number): void {
   const { pages, path } = edit;
   const o = findOnPath(pages, path, d);

@@ -1,14 +1,14 @@
 /**
  * A range of entries taken out, whole subtrees at a time.
  *
- * The range is two positions in the order. Each step goes down from the root to where it begins, and
- * takes out what it can as high up as it can: the children of one branch that lie in the range with
- * all their entries, or, where there are none on the way, entries of one leaf. Each step leaves a
- * whole tree, and a level is done in at most three: so the pages that are read are a few for every
- * level, and those that must be freed one by one.
+ * The range is two positions in the order. Each step goes down from the root to where it begins,
+ * and takes out what it can as high up as it can: the children of one branch that lie in the range
+ * with all their entries, or, where there are none on the way, entries of one leaf. Each step
+ * leaves a whole tree, and a level is done in at most three: so the pages that are read are a few
+ * for every level, and those that must be freed one by one.
  *
- * 1. Leaves are freed without being read, unless the branch above them says that one of them may have
- *    a value in an overflow run.
+ * 1. Leaves are freed without being read, unless the branch above them says that one of them may
+ *    have a value in an overflow run.
  */
 
 import { CorruptionError } from '../errors.ts';
@@ -22,8 +22,9 @@ import {
   valueWord,
 } from '../format/leaf.ts';
 import { PAGE_FLAG, PAGE_TYPE, pageFlags, pageLevel, slotCount } from '../format/page-header.ts';
-import { removeChildren, removeEntries } from './delete.ts';
+import { removeEntries } from './delete.ts';
 import type { Edit } from './edit.ts';
+import { removeChildren } from './merge.ts';
 import { ROOT_TYPE, wrongLevel } from './path.ts';
 import { findChild } from './search.ts';
 

@@ -2,8 +2,9 @@
  * Room to rebuild pages in: copies of the pages that are taken apart, and the list of what is to be
  * written over pages again, in order.
  *
- * Entries and separators stay in the copies until they are written; the list says where they lie and
- * how long their whole keys are. So pages with different prefixes can be joined and cut anywhere.
+ * Entries and separators stay in the copies until they are written; the list says where they lie
+ * and how long their whole keys are. So pages with different prefixes can be joined and cut
+ * anywhere.
  *
  * One object serves all trees of a writer: nothing in it outlives a call of the tree.
  */
@@ -101,8 +102,9 @@ export class Scratch {
 
   /**
    * The prefix to store once for items [from, to): what all their keys share, cut to an even number
-   * of bytes. Then a longer prefix makes no entry larger by its padding, and a rebuilt page is never
-   * larger than it was. A single key keeps its bytes: the next one to come would not share them.
+   * of bytes. Then a longer prefix makes no entry larger by its padding, and a rebuilt page is
+   * never larger than it was. A single key keeps its bytes: the next one to come would not share
+   * them.
    */
   prefixOf(from: number, to: number): number {
     return to - from < 2 ? 0 : this.commonBytes(from, to - 1) & ~1;

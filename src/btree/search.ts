@@ -16,8 +16,8 @@ import { type Path, ROOT_TYPE, wrongLevel } from './path.ts';
 
 /**
  * Finds the first entry whose key is >= key[0, length) and leaves the way to it in `path`; its slot
- * is the leaf's count when the leaf holds none (the next leaf may). Returns whether the key is there.
- * `rootPage` is not 0. Throws CorruptionError, STORAGE_FAULT.
+ * is the leaf's count when the leaf holds none (the next leaf may). Returns whether the key is
+ * there. `rootPage` is not 0. Throws CorruptionError, STORAGE_FAULT.
  */
 export function search(
   pages: PageReader,
@@ -136,8 +136,8 @@ export function searchEdge(
 }
 
 /**
- * Goes on from the page at `o`, found last, which stands at `depth` of the path, to the first or last
- * entry below it.
+ * Goes on from the page at `o`, found last, which stands at `depth` of the path, to the first or
+ * last entry below it.
  */
 export function descendEdge(
   pages: PageReader,

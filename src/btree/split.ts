@@ -3,8 +3,8 @@
  *
  * A leaf at the edge of the tree that is added to at that edge keeps all it has, and the new entry
  * begins a leaf of its own: loading in order, up or down, leaves full leaves. Anywhere else the
- * neighbours are asked first: a leaf that shares with one that has room needs no new page, and a leaf
- * is cut in two only between full neighbours.
+ * neighbours are asked first: a leaf that shares with one that has room needs no new page, and a
+ * leaf is cut in two only between full neighbours.
  */
 
 import { assert } from '../assert.ts';
@@ -34,14 +34,14 @@ import { NEIGHBOUR, OWN } from './scratch.ts';
 import { findOnPath } from './search.ts';
 
 /**
- * A neighbour is asked to share when at least this part of both leaves is free afterwards: with less,
- * one of the next inserts would ask again. From bench/micro/btree.ts, "fill".
+ * A neighbour is asked to share when at least this part of both leaves is free afterwards: with
+ * less, one of the next inserts would ask again. From bench/micro/btree.ts, "fill".
  */
 const SHARE_FROM = 1 / 16;
 
 /**
- * When the new entry comes after all others of the tree, or before them: puts it in a leaf of its own
- * and leaves the full leaf as it is. False, and nothing changed: it comes between others.
+ * When the new entry comes after all others of the tree, or before them: puts it in a leaf of its
+ * own and leaves the full leaf as it is. False, and nothing changed: it comes between others.
  */
 export function splitAtEdge(edit: Edit): boolean {
   const { pages, path, scratch } = edit;
@@ -91,8 +91,8 @@ function allocateLeaf(edit: Edit): number {
 }
 
 /**
- * Writes the leaf with the new entry, in place of `replaced` old ones, over more than this one page.
- * The leaf is in scratch region OWN; its entries with the new one are the list.
+ * Writes the leaf with the new entry, in place of `replaced` old ones, over more than this one
+ * page. The leaf is in scratch region OWN; its entries with the new one are the list.
  */
 export function makeRoom(edit: Edit, replaced: number): void {
   const { pages, path, scratch } = edit;

@@ -1,8 +1,8 @@
 /**
  * A tree, to read: one snapshot's root and the pages behind it.
  *
- * An object of this class serves any number of snapshots of its store, one after the other (`reset`).
- * It makes no garbage: what it finds is left in `found`, and holds until the next call.
+ * An object of this class serves any number of snapshots of its store, one after the other
+ * (`reset`). It makes no garbage: what it finds is left in `found`, and holds until the next call.
  */
 
 import type { TreeRoot } from '../format/catalogue.ts';
@@ -64,7 +64,9 @@ export class Tree {
     return rankOfPath(this.pages, this.path) + (found && after ? 1 : 0);
   }
 
-  /** Leaves entry `index`, 0 .. entries - 1 in the order of keys, in `found`. False: no such entry. */
+  /**
+   * Leaves entry `index`, 0 .. entries - 1 in the order of keys, in `found`. False: no such entry.
+   */
   at(index: number): boolean {
     const { page, birth, entries } = this.root;
     if (!(index >= 0 && index < entries)) return false;

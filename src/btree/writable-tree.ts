@@ -2,10 +2,10 @@
  * A tree, to write: all that Tree does, on the tree as it goes, and the changes.
  *
  * 1. Sizes are checked, and an overflow run is made, before anything is touched: KeyTooLargeError,
- *    ValueTooLargeError and the RangeError of `append` leave the tree as it was. After any other error
- *    the tree is not used again until `reset`.
- * 2. Beside `root` nothing here says what the tree holds. The engine saves the root, and gives it back
- *    by `reset` when it undoes a nested part.
+ *    ValueTooLargeError and the RangeError of `append` leave the tree as it was. After any other
+ *    error the tree is not used again until `reset`.
+ * 2. Beside `root` nothing here says what the tree holds. The engine saves the root, and gives it
+ *    back by `reset` when it undoes a nested part.
  */
 
 import { assert } from '../assert.ts';
@@ -40,12 +40,14 @@ export class WritableTree extends Tree {
   private readonly cursors: Cursor[] = [];
   /** A change has begun and not ended. */
   private changing = false;
-  /** When equal to `changes`: the edit's path still leads to the tree's last leaf, and it is dirty. */
+  /**
+   * When equal to `changes`: the edit's path still leads to the tree's last leaf, and it is dirty.
+   */
   private tail = NEVER;
 
   /**
-   * `scratch` may serve any number of trees with pages of that size. `leafFlags`: PAGE_FLAG.versions,
-   * expires and catalogue, the same in every leaf of the tree.
+   * `scratch` may serve any number of trees with pages of that size. `leafFlags`:
+   * PAGE_FLAG.versions, expires and catalogue, the same in every leaf of the tree.
    */
   constructor(pages: PageWriter, root: TreeRoot, scratch: Scratch, leafFlags: number) {
     super(pages, root);
@@ -162,8 +164,8 @@ export class WritableTree extends Tree {
   }
 
   /**
-   * Leads the edit's path to where the key is or belongs. Returns whether it comes after all keys of
-   * the tree; loading in order finds that out by one comparison with the last.
+   * Leads the edit's path to where the key is or belongs. Returns whether it comes after all keys
+   * of the tree; loading in order finds that out by one comparison with the last.
    */
   private seekTail(key: Uint8Array, length: number): boolean {
     const { pages, path } = this.edit;

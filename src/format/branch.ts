@@ -7,8 +7,8 @@
  * A branch of n children (n >= 2) has n - 1 separators: child i holds the keys k with
  * separator i <= k < separator i+1. Slot 0 has no separator: its head is 0, its slot is 0, and no
  * search reads them; the prefix is shared by separators 1 .. n-1. `below` counts the entries in the
- * child's subtree (48 bits). An entry is its suffix length (u16) and the separator's bytes after the
- * prefix, at an even offset; the byte that pads an odd entry is part of it.
+ * child's subtree (48 bits). An entry is its suffix length (u16) and the separator's bytes after
+ * the prefix, at an even offset; the byte that pads an odd entry is part of it.
  */
 
 import { BRANCH_ENTRY_BYTES, BRANCH_SLOT_BYTES, PAGE_HEADER_BYTES } from './geometry.ts';

@@ -7,7 +7,9 @@ export const PAGE_HEADER_BYTES = 32;
 /** Meta slots lie at these byte offsets whatever the page size. */
 export const META_SLOT_OFFSETS: readonly number[] = [0, 4096, 8192];
 export const META_SLOT_BYTES = 512;
-/** The first byte that can belong to a page for data: the slots' pages are used for nothing else. */
+/**
+ * The first byte that can belong to a page for data: the slots' pages are used for nothing else.
+ */
 const META_END = 12_288;
 
 export const DEFAULT_PAGE_SIZE = 4096;

@@ -3,8 +3,8 @@
  *
  *     header | heads: i32[count] | slots: u16[count] | free | heap: entries, growing down | prefix
  *
- * The prefix is the bytes that all keys of the page share; it lies at the very end of the page, and the
- * entries end below it at an even offset (an odd prefix has one unused byte before it). A head
+ * The prefix is the bytes that all keys of the page share; it lies at the very end of the page, and
+ * the entries end below it at an even offset (an odd prefix has one unused byte before it). A head
  * is the next four bytes of the key after the prefix, big-endian, zero-padded, sign bit flipped so
  * that a signed comparison orders them. A slot is the entry's byte offset in the page. An entry:
  *
@@ -65,7 +65,9 @@ export function valueWord(s: Segment, e: number): number {
   return s.u16[(e >> 1) + 1]!;
 }
 
-/** Bytes of the fixed fields of an entry on a page with those flags: the value begins after them. */
+/**
+ * Bytes of the fixed fields of an entry on a page with those flags: the value begins after them.
+ */
 export function fixedBytes(flags: number): number {
   return (
     LEAF_ENTRY_BYTES +

@@ -73,9 +73,9 @@ function visitMap(s: Segment, o: number, fanout: number, visitor: PointerVisitor
 }
 
 /**
- * Gives the dirty targets of a page their places in the file: each pointer to a negative page number
- * is rewritten. `pages[i]` is the place of the dirty page with index i, `runs[i]` that of the dirty
- * overflow run; the index is the number's low 31 bits.
+ * Gives the dirty targets of a page their places in the file: each pointer to a negative page
+ * number is rewritten. `pages[i]` is the place of the dirty page with index i, `runs[i]` that of
+ * the dirty overflow run; the index is the number's low 31 bits.
  */
 export function placePointers(
   s: Segment,

@@ -1,7 +1,7 @@
 /**
- * Reading allocation maps: the bitmap page that covers a page of the file, and the union of the maps
- * of several snapshots, which is the rule of reuse: a page may be overwritten if its bit is clear in
- * all of them (rule 1 of commit-and-recovery.md).
+ * Reading allocation maps: the bitmap page that covers a page of the file, and the union of the
+ * maps of several snapshots, which is the rule of reuse: a page may be overwritten if its bit is
+ * clear in all of them (rule 1 of commit-and-recovery.md).
  */
 
 import type { Geometry } from '../format/geometry.ts';
@@ -24,8 +24,8 @@ export function leavesBelow(geometry: Geometry, level: number): number {
 }
 
 /**
- * The bitmap page that covers the pages [index x mapLeafBits, ...) in that snapshot's map. `path`, when
- * given, receives the interior pages passed, root first.
+ * The bitmap page that covers the pages [index x mapLeafBits, ...) in that snapshot's map. `path`,
+ * when given, receives the interior pages passed, root first.
  */
 export function findMapLeaf(
   pages: PageReader,
@@ -85,7 +85,9 @@ export class FreePages {
     this.geometry = pages.geometry;
   }
 
-  /** The first page >= `page` that is free (`free` true) or in use, or `limit` when there is none. */
+  /**
+   * The first page >= `page` that is free (`free` true) or in use, or `limit` when there is none.
+   */
   next(page: number, limit: number, free: boolean): number {
     const { mapLeafBits } = this.geometry;
     let at = page;

@@ -3,16 +3,16 @@
  *
  * Order of the job's steps, and what each guards against:
  *
- *     GUARD not poisoned, base still published   a commit queued behind one that failed is not run
- *     commit in progress                         names what a takeover has to finish (step 1)
- *     pages, overflow runs                       into pages that no retained snapshot uses (rule 1)
- *     [flush]                                    only when much was born since D: recovery's walk stays short
- *     meta                                       into a slot that is not D's (rule 2)
- *     flush                                      all of it is on the disk, in one go
- *     publish                                    one store of one word (rule 4)
+ *     GUARD not poisoned, base published   a commit queued behind a failed one is not run
+ *     commit in progress                   names what a takeover has to finish (step 1)
+ *     pages, overflow runs                 into pages that no retained snapshot uses (rule 1)
+ *     [flush]                              when much was born since D: recovery's walk stays short
+ *     meta                                 into a slot that is not D's (rule 2)
+ *     flush                                all of it is on the disk, in one go
+ *     publish                              one store of one word (rule 4)
  *     D, ids reserved, nothing in progress
- *     on abort: forget it                        a full disk changes nothing (rule 5)
- *     on poison: the flag and its cause          a failed flush proves nothing about later ones (rule 5)
+ *     on abort: forget it                  a full disk changes nothing (rule 5)
+ *     on poison: the flag and its cause    a failed flush proves nothing about later ones (rule 5)
  *     finally: release the writer lock
  */
 
@@ -67,7 +67,7 @@ export function prepareCommit(request: CommitRequest): PreparedCommit {
 
   const job = new Job();
   job.guard(WORD.poisoned, 0).guard(WORD.published, shortId(tip.roots.id));
-  if (durable) job.store(WORD.commitInProgress, entry + 1);
+  job.store(WORD.commitInProgress, entry + 1);
   writePlacement(request, job, cost);
   const bytesSinceDurable = tip.bytesSinceDurable + cost.bytes;
   if (durable) flushWithMeta(request, job, cost, slot, bytesSinceDurable > TWO_FLUSH_BYTES);
@@ -76,6 +76,7 @@ export function prepareCommit(request: CommitRequest): PreparedCommit {
   const writtenUntil = Math.max(tip.writtenUntil, request.zeros.until);
   job.store(WORD.writtenUntil, writtenUntil);
   if (durable) settleDurable(job, entry, reservationAfter(roots.id));
+  job.store(WORD.commitInProgress, 0);
   endJob(job, entry, true);
 
   return {
@@ -96,8 +97,9 @@ export function prepareCommit(request: CommitRequest): PreparedCommit {
 
 /**
  * The job that makes the snapshot of `tip`, already published, durable: for `flush`, the timer of
- * `interval`, a clean close. Always two flushes, so that it needs no walk. With the tip durable already
- * it is a confirming meta, which reserves ids and says that its snapshot is known to be whole.
+ * `interval`, a clean close. Always two flushes, so that it needs no walk. With the tip durable
+ * already it is a confirming meta, which reserves ids and says that its snapshot is known to be
+ * whole.
  */
 export function prepareFlush(
   storage: Storage,
@@ -111,7 +113,7 @@ export function prepareFlush(
   const kind = confirming ? META_KIND.confirming : META_KIND.twoFlushes;
   const bytes = metaBytes(storage, identity, tip.roots, slot, kind, tip.durableId, reserved);
   const job = new Job();
-  job.guard(WORD.poisoned, 0);
+  job.guard(WORD.poisoned, 0).guard(WORD.published, shortId(tip.roots.id));
   if (!confirming) {
     // Only now: until D is this snapshot, its entry must not name a slot that holds something else.
     job.store(entryAt(tip.entry) + ENTRY.metaSlot, slot + 1);
@@ -120,6 +122,7 @@ export function prepareFlush(
   job.write().piece(bytes, 0, META_SLOT_BYTES, META_SLOT_OFFSETS[slot]!).flush();
   job.store(entryAt(tip.entry) + ENTRY.metaSlot, slot + 1);
   settleDurable(job, tip.entry, reserved);
+  job.store(WORD.commitInProgress, 0);
   endJob(job, tip.entry, false);
   return {
     job,
@@ -197,7 +200,6 @@ function settleDurable(job: Job, entry: number, reserved: number): void {
   // Low first: torn across 2^32 it is too small, which only costs a confirming meta.
   job.store(WORD.idsReservedUntil, reserved | 0);
   job.store(WORD.idsReservedUntil + 1, high32(reserved));
-  job.store(WORD.commitInProgress, 0);
 }
 
 function endJob(job: Job, entry: number, ownsEntry: boolean): void {

@@ -25,9 +25,9 @@ export function isDiskFull(error: NativeError): boolean {
 export function poisonedError(path: string, lock: LockWords, cause?: unknown): CoppiceError {
   const errno = lock.load(WORD.poisonErrno);
   return new DatabasePoisonedError(
-    `${path}: a write or flush failed (errno ${errno}), so what the disk holds is not known any more. ` +
-      'Reading goes on with the last durable state. Close the database in every process and open it ' +
-      'again to go back to that state, after the disk has been looked at.',
+    `${path}: a write or flush failed (errno ${errno}), so what the disk holds is not known any ` +
+      'more. Reading goes on with the last durable state. Close the database in every process, ' +
+      'look at the disk, and open it again to go back to that state.',
     cause,
   );
 }

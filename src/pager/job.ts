@@ -7,24 +7,27 @@
  *     job     = { step } { ON_ABORT | ON_POISON | FINALLY  { step } }   each section at most once
  *     step    = WRITE_PAGES pageBytes secretLow secretHigh n { buffer start length fileOffset }
  *             | WRITE n { buffer start length fileOffset }
- *             | ZERO fileOffset length                     writes zeros
- *             | FLUSH                                      msync over the mapping: all of the above is on the disk
- *             | STORE word value                           atomic store of an i32 into the shared words
- *             | NOTIFY                                     tell `written`
- *             | RELEASE                                    give the writer lock back once
- *             | STORE_ERRNO word                           atomic store of the errno of the step that failed
- *             | GUARD word value                           stop with ECANCELED, as an abort, unless words[word] == value
+ *             | ZERO fileOffset length    writes zeros
+ *             | FLUSH                     msync over the mapping: all of the above is on the disk
+ *             | STORE word value          atomic store of an i32 into the shared words
+ *             | STORE_ERRNO word          atomic store of the errno of the step that failed
+ *             | NOTIFY                    tell `written`
+ *             | RELEASE                   give the writer lock back once
+ *             | GUARD word value          unless words[word] == value: stop, ECANCELED, an abort
  *
- * `buffer` is an index into the job's buffers. Pieces whose file offsets follow each other go out in
- * one pwritev. WRITE_PAGES first sets the checksum of each page: bytes [0, 8) of a page become
- * XXH3-64 of its bytes [8, pageBytes), seeded with secret + page number (64-bit wrapping sum), where
- * the page number is fileOffset / pageBytes.
+ * `buffer` is an index into the job's buffers. Pieces whose file offsets follow each other go out
+ * in one pwritev. WRITE_PAGES first sets the checksum of each page: bytes [0, 8) of a page become
+ * XXH3-64 of its bytes [8, pageBytes), seeded with secret + page number (64-bit wrapping sum),
+ * where the page number is fileOffset / pageBytes.
  *
  * When a step fails, the rest of the main section is skipped.
- * - ENOSPC, EDQUOT or EFBIG from a write, and ECANCELED from a GUARD: the steps of ON_ABORT are run.
- *   Nothing that is in use was changed.
+ * - ENOSPC, EDQUOT or EFBIG from a write, and ECANCELED from a GUARD: the steps of ON_ABORT are
+ *   run. Nothing that is in use was changed.
  * - Anything else: the steps of ON_POISON are run (rule 5).
- * The steps of FINALLY are run in every case, last. Failures of STORE, NOTIFY and RELEASE do not exist.
+ * A step that fails ends its section. In ON_ABORT (a GUARD apart): ON_POISON is run after it, and
+ * that failure is the one told.
+ * The steps of FINALLY are run in every case, last. Failures of STORE, NOTIFY and RELEASE do not
+ * exist.
  */
 
 export const OP = {
@@ -89,6 +92,13 @@ export class Job {
   /** In the sections for failures: stores the errno of the failure. */
   storeErrno(word: number): this {
     this.steps.push(OP.STORE_ERRNO, word);
+    return this;
+  }
+
+  /** Forgets all steps. */
+  clear(): this {
+    this.steps.length = 0;
+    this.buffers.length = 0;
     return this;
   }
 

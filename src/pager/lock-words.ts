@@ -1,8 +1,9 @@
 /**
  * The lock file's words, by what they mean.
  *
- * 1. A retained entry is written only under the writer lock, or alone under the opener lock, and its
- *    state word last; it is freed only when nothing may list it any more (commit-and-recovery.md).
+ * 1. A retained entry is written only under the writer lock, or alone under the opener lock, and
+ *    its state word last; it is freed only when nothing may list it any more
+ *    (commit-and-recovery.md).
  * 2. D, the commit in progress and the published snapshot are each named by ONE word, so that a
  *    process killed between two stores leaves either the old or the new.
  */

@@ -1,9 +1,9 @@
 /**
- * The allocation map of the snapshot that a commit makes: the base's, less what the transaction let go
- * of, plus what it was given, the map's own new pages included.
+ * The allocation map of the snapshot that a commit makes: the base's, less what the transaction let
+ * go of, plus what it was given, the map's own new pages included.
  *
- * A new bitmap page needs a place, which sets a bit, which may be on another bitmap page: `settle` goes
- * on until nothing changes. It ends, because each round adds a bitmap page or is the last.
+ * A new bitmap page needs a place, which sets a bit, which may be on another bitmap page: `settle`
+ * goes on until nothing changes. It ends, because each round adds a bitmap page or is the last.
  */
 
 import { assert } from '../assert.ts';
@@ -102,8 +102,8 @@ export class MapUpdate {
   }
 
   /**
-   * Writes the map's pages as dirty pages and returns the new root; `place` is told the file page of
-   * each.
+   * Writes the map's pages as dirty pages and returns the new root; `place` is told the file page
+   * of each.
    */
   write(end: number, place: (dirty: number, page: number) => void): MapPointer {
     const changed = new Map<number, { dirty: number; page: number; bits: number }>();
@@ -169,7 +169,9 @@ export class MapUpdate {
     return written;
   }
 
-  /** What the base has at (level, index) goes into the dirty page. Above its root it has nothing. */
+  /**
+   * What the base has at (level, index) goes into the dirty page. Above its root it has nothing.
+   */
   private copyInterior(level: number, index: number, dirty: number): void {
     const { mapFanout } = this.geometry;
     const to = this.pages.find(dirty, this.pages.transaction, PAGE_TYPE.map);
@@ -207,8 +209,8 @@ export class MapUpdate {
   }
 
   /**
-   * When the map grows a level the path to its first bitmap page is written anew, so that the base's
-   * root needs no case of its own: it happens a few times in the life of a file.
+   * When the map grows a level the path to its first bitmap page is written anew, so that the
+   * base's root needs no case of its own: it happens a few times in the life of a file.
    */
   private growLevels(level: number): void {
     if (level === this.baseLevel || this.leaves.has(0)) return;

@@ -89,8 +89,8 @@ export class MappedPages implements PageReader {
     const s = this.segments[index]!;
     const o = inSegment << this.pageShift;
     this.segment = s;
-    // Type and birth share a cache line with the count that every reader needs next. A root (type 0)
-    // is a branch or a leaf, whose types are the two lowest.
+    // Type and birth share a cache line with the count that every reader needs next. A root (type
+    // 0) is a branch or a leaf, whose types are the two lowest.
     const found = s.bytes[o + 20]!;
     if (s.i32[(o + 8) >> 2] !== (birth | 0) || (found !== type && (type !== 0 || found > 2))) {
       return this.findFirst(page, birth, type);
@@ -133,7 +133,9 @@ export class MappedPages implements PageReader {
     return payload;
   }
 
-  /** Whether a fault has been caught since this was last asked; drops what was checked before it. */
+  /**
+   * Whether a fault has been caught since this was last asked; drops what was checked before it.
+   */
   noticeFaults(): boolean {
     const faults = Atomics.load(this.faultWords, 1);
     if (faults === this.faultsSeen) return false;
@@ -161,7 +163,9 @@ export class MappedPages implements PageReader {
     return (page & this.mask) << this.pageShift;
   }
 
-  /** What is wrong with the page as found on the disk, or undefined: for the checker and recovery. */
+  /**
+   * What is wrong with the page as found on the disk, or undefined: for the checker and recovery.
+   */
   faultOf(page: number, birth: number, type: number): string | undefined {
     if (page < this.geometry.firstPage || !this.exists(page, 1)) return 'it is past the file';
     const s = this.segments[page >> this.shift]!;
@@ -258,8 +262,8 @@ export class MappedPages implements PageReader {
     }
     if (page + count > this.mappedPages) {
       throw new StorageFaultError(
-        `Page ${page} lies past the ${this.mappedPages * this.geometry.pageSize} bytes of address ` +
-          'space that could be reserved. Open with a larger addressSpace.',
+        `Page ${page} lies past the ${this.mappedPages * this.geometry.pageSize} bytes of ` +
+          'address space that could be reserved. Open with a larger addressSpace.',
       );
     }
     const index = page >> this.shift;

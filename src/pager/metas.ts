@@ -119,8 +119,8 @@ function requireKnown(path: string, meta: Meta): void {
     throw new FormatVersionError(
       found,
       FORMAT_VERSION,
-      `${path} has format version ${found} with feature bits ${meta.incompatible}; this version of ` +
-        `coppice knows version ${FORMAT_VERSION} and none. Open it with a newer coppice.`,
+      `${path} has format version ${found} with feature bits ${meta.incompatible}; this version ` +
+        `of coppice knows version ${FORMAT_VERSION} and none. Open it with a newer coppice.`,
     );
   }
   const { pageSize } = meta;

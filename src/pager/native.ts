@@ -28,7 +28,8 @@ export interface FileStatus {
 
 /**
  * One open file of one environment (thread), with an open file description of its own, so that
- * its locks conflict with those of every other handle, in this process or another.
+ * its locks conflict with those of every other handle, in this process or another. It stays open
+ * until `close` or the end of its environment, whether anything refers to it or not.
  */
 export interface NativeFile {
   /** The status of the file behind the descriptor. */
@@ -44,18 +45,24 @@ export interface NativeFile {
 
   /**
    * The i-th segment of the mapping as one external ArrayBuffer of `segmentBytes`; made when first
-   * asked for, the same object each time. Pages past the end of the file become valid when it grows.
+   * asked for, the same object each time. Pages past the end of the file become valid when it
+   * grows.
    */
   segment(index: number): ArrayBuffer;
 
-  /** Makes the file at least `sizeBytes` long with blocks allocated (fallocate). ENOSPC is thrown. */
+  /**
+   * Makes the file at least `sizeBytes` long with blocks allocated (fallocate). ENOSPC is thrown.
+   */
   grow(sizeBytes: number): void;
   /** Sets the length with ftruncate, in either direction. */
   truncate(sizeBytes: number): void;
   /** Reads with pread, not through the mapping: bytes read, short at the end of the file. */
   readAt(target: Uint8Array, fileOffset: number): number;
 
-  /** OFD locks on one byte at 2^62 + `byte` of this file, exclusive. */
+  /**
+   * OFD locks on one byte at 2^62 + `byte` of this file, exclusive. `byte` is 16 or more: those
+   * below are the writer lock's. Of read-only handles two never both succeed, but both may fail.
+   */
   tryLock(byte: number): boolean;
   unlock(byte: number): void;
   /** Whether someone else holds a lock on one of the bytes [byte, byte + count). */
@@ -78,8 +85,8 @@ export interface NativeFile {
 
   /**
    * Runs a job (see job.ts for its grammar) on this handle's own thread, after the jobs queued
-   * before it. `done(null)` when every step was done. `written` is called when a NOTIFY step is reached.
-   * The buffers are kept alive until `done`.
+   * before it. `done(null)` when every step was done. `written` is called when a NOTIFY step is
+   * reached. The buffers are kept alive until `done`.
    */
   run(
     steps: Float64Array,
@@ -104,7 +111,8 @@ export interface NativeFile {
 
   /**
    * The guard's words, shared by all handles on this mapping: [0] ranges replaced now,
-   * [1] faults caught ever. Read with Atomics.load.
+   * [1] faults caught ever. Read with Atomics.load. A read is sound if [0] was 0 before and after
+   * it and [1] is the same: another thread may have met a fault and had it mended in between.
    */
   faultWords(): Int32Array;
   /** Tries to map the file again over each replaced range; returns how many are still replaced. */
@@ -141,7 +149,9 @@ export interface Native {
     sizeBytes: number,
     options: { create: boolean; write: boolean },
   ): NativeSharedWords;
-  /** Renames without replacing (renameat2 RENAME_NOREPLACE; link and unlink where absent). EEXIST. */
+  /**
+   * Renames without replacing (renameat2 RENAME_NOREPLACE; link and unlink where absent). EEXIST.
+   */
   renameNoReplace(from: string, to: string): void;
   /** fsync of a directory. */
   syncDirectory(path: string): void;
@@ -158,7 +168,10 @@ export interface Native {
     target: Uint8Array,
     at: number,
   ): void;
-  /** Whether the page of `pageBytes` at `start` carries the checksum that a WRITE_PAGES step gives it. */
+  /**
+   * Whether the page of `pageBytes` at `start` carries the checksum that a WRITE_PAGES step gives
+   * it.
+   */
   pageIsIntact(
     bytes: Uint8Array,
     start: number,
@@ -171,9 +184,14 @@ export interface Native {
   faults(): { minor: number; major: number };
   /** An id of this boot of the machine, '' where there is none. */
   bootId(): string;
-  /** Nanoseconds at which this process started, for telling processes with one pid apart; thread id. */
+  /**
+   * `thread`: the kernel's id. `startedAt`: when this process started, for telling processes with
+   * one pid apart: clock ticks since boot, field 22 of /proc/PID/stat (macOS: microseconds).
+   */
   identity(): { pid: number; thread: number; startedAt: number };
-  /** Whether this process is a child of the one that loaded the addon, made by fork without exec. */
+  /**
+   * Whether this process is a child of the one that loaded the addon, made by fork without exec.
+   */
   forked(): boolean;
   readonly osPageSize: number;
 }
@@ -182,7 +200,8 @@ const require = createRequire(import.meta.url);
 let loaded: Native | undefined;
 
 /**
- * The addon, loaded when first needed. The error of a missing build names the command that makes it.
+ * The addon, loaded when first needed. The error of a missing build names the command that makes
+ * it.
  */
 export function native(): Native {
   if (loaded === undefined) {

@@ -50,8 +50,9 @@ const ALL_SLOTS = 2 ** 20;
 const OPENER_POLL_MS = 2;
 
 /**
- * Opens the database behind `storage`. Throws NotADatabaseError, FormatVersionError, CorruptionError,
- * StorageFaultError, DatabaseLockedError, ReadersFullError; the caller then closes the storage.
+ * Opens the database behind `storage`. Throws NotADatabaseError, FormatVersionError,
+ * CorruptionError, StorageFaultError, DatabaseLockedError, ReadersFullError; the caller then closes
+ * the storage.
  */
 export function openFile(storage: Storage, options: OpenFileOptions): OpenedFile {
   takeOpenerLock(storage, options.lockTimeout);

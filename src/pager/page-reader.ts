@@ -23,8 +23,8 @@ export interface PageReader {
    * The byte offset of `page` in `segment`, its identity checked, and its checksum and structure
    * when it is touched for the first time. `type` is one of PAGE_TYPE, or 0 for the root of a tree:
    * a leaf or a branch.
-   * Throws CorruptionError when another page lies there than the pointer names, STORAGE_FAULT when it
-   * cannot be read. A dirty page is trusted.
+   * Throws CorruptionError when another page lies there than the pointer names, STORAGE_FAULT when
+   * it cannot be read. A dirty page is trusted.
    */
   find(page: number, birth: number, type: number): number;
 

@@ -3,7 +3,8 @@
  * what is published durable; readers go through `readers` and `pages`.
  *
  *     idle -> beginWrite: lock held -> commit: job in flight -> written: the next session may begin
- *                                                            -> done: durable, published, lock released
+ *                                                            -> done: durable, published, lock
+ *                                                            released
  */
 
 import { DatabaseClosedError, IoError, ReadOnlyError } from '../errors.ts';
@@ -61,6 +62,8 @@ export class Pager {
   private readonly options: PagerOptions;
   private readonly pool = new ChunkPool();
   private inFlight: InFlight | undefined;
+  /** Why the last job that failed did. */
+  private lastFailure: unknown;
   private isClosed = false;
 
   constructor(file: OpenedFile, options: PagerOptions) {
@@ -82,8 +85,9 @@ export class Pager {
   // Sessions
 
   /**
-   * Takes the writer lock and begins a transaction on the newest state. While a commit of this handle is
-   * being flushed the lock is kept and the next session builds on that commit, unless someone waits.
+   * Takes the writer lock and begins a transaction on the newest state. While a commit of this
+   * handle is being flushed the lock is kept and the next session builds on that commit, unless
+   * someone waits.
    */
   async beginWrite(): Promise<WriteSession> {
     this.requireWritable();
@@ -101,6 +105,7 @@ export class Pager {
       throw this.closedError();
     }
     try {
+      this.forgetFinished();
       this.startWriting();
       if (this.idsAreUsedUp()) {
         await this.inFlight?.done;
@@ -249,6 +254,8 @@ export class Pager {
     await this.storage.acquireWriter(this.options.lockTimeout).catch(this.lockFailed);
     let prepared: PreparedCommit;
     try {
+      // A commit of this handle may have been submitted meanwhile: the lock is counted per handle.
+      while (this.inFlight !== undefined) await this.inFlight.done;
       this.startWriting();
       if (this.isDurable) {
         this.storage.releaseWriter();
@@ -285,8 +292,8 @@ export class Pager {
   }
 
   /**
-   * Gives the unused end of the file back and lets go of everything. What is published and not durable
-   * has to be flushed before. Safe to call twice.
+   * Gives the unused end of the file back and lets go of everything. What is published and not
+   * durable has to be flushed before. Safe to call twice.
    */
   close(): void {
     if (this.isClosed) return;
@@ -314,6 +321,19 @@ export class Pager {
       }
     }
     this.lock.setHolder(WORD.writer, storage.identity());
+  }
+
+  /**
+   * The lock is held. A job of this handle that has cleared the word of the commit in progress, the
+   * last that it stores, has done all of its work: from then on the lock file says what is newest,
+   * even when the job's end has not been told here yet, and another process may have gone on from
+   * it.
+   */
+  private forgetFinished(): void {
+    const { inFlight, lock } = this;
+    if (inFlight !== undefined && lock.commitInProgress !== inFlight.tip.entry) {
+      this.inFlight = undefined;
+    }
   }
 
   /** Rule 3: whether the next id is not reserved by a durable meta. */
@@ -347,6 +367,7 @@ export class Pager {
     durability: Durability,
   ): PreparedCommit {
     const tip = this.tip();
+    if (tip.roots.id !== session.base.id) throw this.lastFailure ?? this.closedError();
     const retained = this.dropUnneeded(tip);
     const placement = place({
       id: session.id,
@@ -366,9 +387,9 @@ export class Pager {
   }
 
   /**
-   * Step 6, made before the next choice of places: drops the retained entries that nothing needs, and
-   * returns the others. The published word is read before the slots are scanned: what is not published
-   * then, and not listed in the scan, cannot be listed any more by a reader that goes on.
+   * Step 6, made before the next choice of places: drops the retained entries that nothing needs,
+   * and returns the others. The published word is read before the slots are scanned: what is not
+   * published then, and not listed in the scan, cannot be listed any more by a reader that goes on.
    */
   private dropUnneeded(tip: Tip): SnapshotRoots[] {
     const { lock } = this;
@@ -387,8 +408,8 @@ export class Pager {
   }
 
   /**
-   * Rule 6: which pages a small commit that grows the file fills with zeros; none when it does not. They
-   * begin past every retained snapshot, one of which may be longer than the new one (rule 1).
+   * Rule 6: which pages a small commit that grows the file fills with zeros; none when it does not.
+   * They begin past every retained snapshot, one of which may be longer than the new one (rule 1).
    */
   private zerosAhead(placement: Placement, tip: Tip, retained: readonly SnapshotRoots[]): Zeros {
     const { filePages } = placement.roots;
@@ -402,8 +423,8 @@ export class Pager {
   }
 
   /**
-   * Grows the file before pages are written past its end (rule 6), or truncates it when every retained
-   * snapshot, D among them, is shorter by more than a step (rule 7).
+   * Grows the file before pages are written past its end (rule 6), or truncates it when every
+   * retained snapshot, D among them, is shorter by more than a step (rule 7).
    */
   private fitFile(session: WriteSession, retained: readonly SnapshotRoots[], needed: number): void {
     const { pageSize } = this.file.geometry;
@@ -464,8 +485,10 @@ export class Pager {
         this.settle(inFlight, prepared, isWritten);
       },
       (error: unknown) => {
+        const failure = this.translate(error, prepared.cost.bytes);
+        this.lastFailure = failure;
         this.settle(inFlight, undefined, isWritten);
-        throw this.translate(error, prepared.cost.bytes);
+        throw failure;
       },
     );
     // A failure is told to whoever awaits the commit; those who only wait for its end go on.
@@ -517,9 +540,9 @@ export class Pager {
   private translate(error: unknown, bytes: number): unknown {
     if (!isNativeError(error)) return error;
     if (this.lock.poisoned) return poisonedError(this.path, this.lock, error);
-    if (isDiskFull(error) || error.code === 'ECANCELED') {
-      return diskFullError(this.path, bytes, error);
-    }
+    // A job behind one that failed is not run: it failed for the same reason.
+    if (error.code === 'ECANCELED' && this.lastFailure !== undefined) return this.lastFailure;
+    if (isDiskFull(error)) return diskFullError(this.path, bytes, error);
     return ioError(this.path, error);
   }
 

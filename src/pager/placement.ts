@@ -1,6 +1,6 @@
 /**
- * Step 2 of a commit: every dirty page gets its place in the file, all at once, so that they fill the
- * fewest runs; pointers and page numbers follow.
+ * Step 2 of a commit: every dirty page gets its place in the file, all at once, so that they fill
+ * the fewest runs; pointers and page numbers follow.
  *
  * Rule 1 is kept here: places come only from pages that no retained snapshot uses.
  */

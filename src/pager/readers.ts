@@ -1,23 +1,27 @@
 /**
  * Readers: how a handle says which snapshots it uses, and how a writer finds out.
  *
- * A slot is owned by the handle that holds the OFD lock on its byte of the data file. The kernel drops
- * the lock when the process dies, by whatever death; no pid is trusted.
+ * A slot is owned by the handle that holds the OFD lock on its byte of the data file. The kernel
+ * drops the lock when the process dies, by whatever death; no pid is trusted.
  *
- * 1. Only the owner writes a slot. A scanner ignores slots whose byte nobody holds, and clears none.
- * 2. A reader stores the snapshot's short id in its slot, and then reads the published word again. All
- *    four accesses below are sequentially consistent, so of these two orders one holds:
+ * 1. Only the owner writes a slot. A scanner ignores slots whose byte nobody holds, and clears
+ *    none.
+ * 2. A reader stores the snapshot's short id in its slot, and then reads the published word again.
+ *    All four accesses below are sequentially consistent, so of these two orders one holds:
  *      - the reader's store precedes the writer's scan: the scan finds it, the snapshot is kept;
  *      - the writer's scan, and so the publishing before it, precedes the reader's second look: the
  *        reader finds another snapshot published, and begins again.
  * 3. Every snapshot in use stands in a slot of its own; what uses the same one shares the slot.
  */
 
-import { DatabaseClosedError, ReadersFullError } from '../errors.ts';
+import { DatabaseClosedError, ReadersFullError, StorageFaultError } from '../errors.ts';
 import { LOCK_BYTE, SLOT, slotAt, WORD, writeWide } from '../format/lock-file.ts';
 import type { LockWords } from './lock-words.ts';
 import { type SnapshotRoots, shortId } from './snapshot.ts';
 import type { Storage } from './storage.ts';
+
+/** More often than any writer can publish while a reader looks. */
+const MAX_TRIES = 1_000_000;
 
 interface Pin {
   readonly slot: number;
@@ -154,10 +158,14 @@ export class Readers {
 
   /** Finds the published snapshot, and lists it in the short slot (rule 2). */
   private refresh(): void {
-    for (;;) {
+    for (let tries = 0; ; tries++) {
       const short = this.lock.published;
       const entry = this.lock.findEntry(short);
-      if (entry < 0) continue;
+      if (entry < 0) {
+        // A writer is faster than we are, each time: only a damaged lock file does that for long.
+        if (tries > MAX_TRIES) throw this.damaged();
+        continue;
+      }
       const roots = this.lock.entryRoots(entry);
       Atomics.store(this.words, this.shortWord, short);
       // Still published: so it was when its entry was read, and the entry cannot have been torn.
@@ -167,6 +175,13 @@ export class Readers {
         return;
       }
     }
+  }
+
+  private damaged(): Error {
+    return new StorageFaultError(
+      `${this.storage.path}: the lock file names a published snapshot that is not in it. ` +
+        'Close the database in every process and open it again.',
+    );
   }
 
   private claimSlot(): number {
@@ -187,8 +202,8 @@ export class Readers {
     }
     throw new ReadersFullError(
       this.lock.readerSlots,
-      `All ${this.lock.readerSlots} reader slots of ${this.storage.path} are taken. Close handles or ` +
-        'snapshots, or open with a larger maxReaders when nobody has the database open.',
+      `All ${this.lock.readerSlots} reader slots of ${this.storage.path} are taken. Close ` +
+        'handles or snapshots, or open with a larger maxReaders when nobody has the database open.',
     );
   }
 }

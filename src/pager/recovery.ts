@@ -2,8 +2,8 @@
  * Which snapshot a file has when nobody has it open, and how interrupted work is finished.
  * Source: docs/commit-and-recovery.md, "Opening" and "A commit", step 1.
  *
- * Rule 8: recovery believes nothing that is torn, and writes nothing but the lock file; rule 5 and the
- * work of a dead writer apart.
+ * Rule 8: recovery believes nothing that is torn, and writes nothing but the lock file; rule 5 and
+ * the work of a dead writer apart.
  */
 
 import { CorruptionError } from '../errors.ts';
@@ -28,8 +28,8 @@ export interface Recovered {
 }
 
 /**
- * The newest snapshot of the slots (newest first) that is whole. A one-flush commit is believed after a
- * walk of what it wrote; when that fails, the snapshot before it is taken, and no further.
+ * The newest snapshot of the slots (newest first) that is whole. A one-flush commit is believed
+ * after a walk of what it wrote; when that fails, the snapshot before it is taken, and no further.
  */
 export function recoverFromSlots(
   storage: Storage,
@@ -43,9 +43,9 @@ export function recoverFromSlots(
   if (wasDurable(newest, metas) || previous === undefined) {
     throw new CorruptionError(
       fault.page,
-      `${storage.path}: transaction ${newest.transaction} was durable, but page ${fault.page} is ` +
-        `damaged: ${fault.what}. Restore a backup, or open with { recover: 'previous' } to go back ` +
-        'to an older state that is whole.',
+      `${storage.path}: transaction ${newest.transaction} was durable, but page ${fault.page} ` +
+        `is damaged: ${fault.what}. Restore a backup, or open with { recover: 'previous' } to go ` +
+        'back to an older state that is whole.',
     );
   }
   return recovered(previous, metas, newest.transaction);
@@ -65,7 +65,8 @@ export function recoverPrevious(
   }
   throw new CorruptionError(
     0,
-    `${storage.path}: no state older than transaction ${newest.transaction} is whole. Restore a backup.`,
+    `${storage.path}: no state older than transaction ${newest.transaction} is whole. ` +
+      'Restore a backup.',
   );
 }
 
@@ -104,7 +105,8 @@ function recovered(meta: Meta, metas: readonly Meta[], steppedBackFrom: number):
  * the id that was finished, 0 when there was nothing to do.
  *
  * A flush may have failed and its process died before it could say so: the kernel then holds pages
- * marked clean that are not on the disk. So what was born since D is written again, not only flushed.
+ * marked clean that are not on the disk. So what was born since D is written again, not only
+ * flushed.
  */
 export function finishDeadCommit(
   storage: Storage,
@@ -120,11 +122,19 @@ export function finishDeadCommit(
     return id;
   }
   const slot = lock.entryMetaSlot(entry);
-  const meta = readMeta(storage, slot);
+  const meta = slot < 0 ? undefined : readMeta(storage, slot);
+  const roots = lock.entryRoots(entry);
   const job = new Job();
-  if (meta === undefined || meta.transaction !== id) {
-    // It never got as far as its meta: it was not promised to anyone.
-    job.zero(META_SLOT_OFFSETS[slot]!, META_SLOT_BYTES).flush();
+  // A meta whose pages are not all there: the filesystem was lost and mounted again in between.
+  const since = lock.entryId(lock.durableEntry);
+  const whole =
+    meta !== undefined &&
+    meta.transaction === id &&
+    rewriteSince(storage, pages, roots, since, job) === undefined;
+  if (!whole) {
+    // It never got as far as its meta, or wanted none: it was not promised to anyone.
+    job.clear();
+    if (slot >= 0) job.zero(META_SLOT_OFFSETS[slot]!, META_SLOT_BYTES).flush();
     job.store(WORD.commitInProgress, 0);
     if (shortId(id) !== lock.published) job.store(entryAt(entry) + ENTRY.state, 0);
     poisonOnFailure(job);
@@ -132,9 +142,7 @@ export function finishDeadCommit(
     return 0;
   }
   const publishedEntry = lock.findEntry(lock.published);
-  const roots = lock.entryRoots(entry);
   const newer = roots.id > lock.entryId(publishedEntry);
-  rewriteSince(storage, pages, roots, lock.entryId(lock.durableEntry), job);
   const reserved = Math.max(meta.idsReservedUntil, lock.idsReservedUntil);
   const durableId = lock.entryId(lock.durableEntry);
   const bytes = metaBytes(storage, identity, roots, slot, meta.kind, durableId, reserved);
@@ -147,9 +155,9 @@ export function finishDeadCommit(
 }
 
 /**
- * Makes the published snapshot durable after all processes died but the machine did not: its pages are
- * in the page cache only. Alone, under the opener lock. A machine that was not restarted can still have
- * lost the filesystem and mounted it again, so the walk comes first.
+ * Makes the published snapshot durable after all processes died but the machine did not: its pages
+ * are in the page cache only. Alone, under the opener lock. A machine that was not restarted can
+ * still have lost the filesystem and mounted it again, so the walk comes first.
  */
 export function makePublishedDurable(
   storage: Storage,
@@ -179,8 +187,8 @@ export function makePublishedDurable(
 }
 
 /**
- * Rule 5: after a poisoning the next opener that is alone takes D, and zeroes every other slot before
- * the flag is cleared, or a later power failure could bring the failed transaction back.
+ * Rule 5: after a poisoning the next opener that is alone takes D, and zeroes every other slot
+ * before the flag is cleared, or a later power failure could bring the failed transaction back.
  */
 export function clearPoison(storage: Storage, durableSlot: number): void {
   const job = new Job();

@@ -2,11 +2,12 @@
  * Where a commit's pages go. Copy-on-write chooses every page's place, so a commit chooses to be
  * sequential: its pages fill the fewest runs (docs/space.md).
  *
- * - A sweep: the allocator goes through the file and takes the good runs it meets. What it has passed
- *   has the longest time to die before it comes round again.
+ * - A sweep: the allocator goes through the file and takes the good runs it meets. What it has
+ *   passed has the longest time to die before it comes round again.
  * - When no good run is left, the file grows, while it is under `maxGrowth` times its live size.
  * - Beyond that the longest runs of the window that was looked at are taken, then the file grows.
- * - When less than a quarter of the file is live, low page numbers first: the tail empties by itself.
+ * - When less than a quarter of the file is live, low page numbers first: the tail empties by
+ *   itself.
  */
 
 import type { Geometry } from '../format/geometry.ts';

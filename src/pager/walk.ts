@@ -1,10 +1,10 @@
 /**
- * The walk: every page that a snapshot reaches and that was born after a given transaction. A pointer to
- * an older page is not followed: what it leads to was durable when that transaction was.
+ * The walk: every page that a snapshot reaches and that was born after a given transaction. A
+ * pointer to an older page is not followed: what it leads to was durable when that transaction was.
  *
- * Used by recovery (to verify what a one-flush commit wrote) and by a takeover (to write it again). Each
- * page is checked in full before its pointers are used; levels go down by one at each step and no page
- * is reached twice, so the walk of a damaged file ends.
+ * Used by recovery (to verify what a one-flush commit wrote) and by a takeover (to write it again).
+ * Each page is checked in full before its pointers are used; levels go down by one at each step and
+ * no page is reached twice, so the walk of a damaged file ends.
  */
 
 import { CHUNK_BYTES } from '../format/geometry.ts';
@@ -31,8 +31,8 @@ interface Target {
 }
 
 /**
- * Walks what was born after `since`. `reached` is told of every such page or run, checked. Returns the
- * first fault, or undefined. A page that cannot be read at all throws STORAGE_FAULT.
+ * Walks what was born after `since`. `reached` is told of every such page or run, checked. Returns
+ * the first fault, or undefined. A page that cannot be read at all throws STORAGE_FAULT.
  */
 export function walkBornSince(
   storage: Storage,

@@ -3,9 +3,9 @@
  * in private memory until the commit gives them a place in the file.
  *
  * 1. A page on the mapping is never changed: `touch` copies it first.
- * 2. A dirty page belongs to the part of the transaction that made it (`part`, which grows with each
- *    nested part). An inner part copies an outer part's pages before it changes them, so that rolling
- *    back is forgetting: restore the roots, drop the pages made since.
+ * 2. A dirty page belongs to the part of the transaction that made it (`part`, which grows with
+ *    each nested part). An inner part copies an outer part's pages before it changes them, so that
+ *    rolling back is forgetting: restore the roots, drop the pages made since.
  * 3. A dirty page is reused only when no part can come back to it.
  *
  * A dirty page's number is -2^31 + its index; its birth is the transaction.
@@ -290,7 +290,9 @@ export class WritePages implements PageWriter {
     return this.used;
   }
 
-  /** Gives the private memory back; the transaction is over and nothing reads its pages any more. */
+  /**
+   * Gives the private memory back; the transaction is over and nothing reads its pages any more.
+   */
   dispose(): void {
     this.pool.giveBack(this.chunks);
     this.chunks.length = 0;

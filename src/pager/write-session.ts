@@ -19,8 +19,8 @@ export interface WriteSession {
 }
 
 /**
- * The state that all jobs queued so far lead to. Read from the lock file when the lock is taken; while
- * a job of this handle is in flight, what that job makes of it.
+ * The state that all jobs queued so far lead to. Read from the lock file when the lock is taken;
+ * while a job of this handle is in flight, what that job makes of it.
  */
 export interface Tip {
   readonly roots: SnapshotRoots;

@@ -1,16 +1,15 @@
 /**
- * Iterations that nobody ended: `break` ends one, and so does its last item; one that is left in the
- * middle keeps its snapshot until the garbage collector finds it. Then it is let go of, and told.
+ * Iterations that nobody ended: `break` ends one, and so does its last item; one that is left in
+ * the middle keeps its snapshot until the garbage collector finds it. Then it is let go of, and
+ * told.
  */
 
-import { channel } from 'node:diagnostics_channel';
 import type { Tree } from '../btree/tree.ts';
 import { DatabaseClosedError } from '../errors.ts';
 import type { Pager } from '../pager/pager.ts';
+import { tellAbandoned } from './diagnostics.ts';
 import type { Iteration } from './entry-iterator.ts';
 import type { PinnedSnapshot } from './pinned-snapshot.ts';
-
-const abandonedChannel = channel('coppice:abandoned');
 
 export class Abandoned {
   /** Iterations and snapshots that have begun and not ended. */
@@ -18,7 +17,7 @@ export class Abandoned {
   private readonly registry = new FinalizationRegistry((pinned: PinnedSnapshot) => {
     this.iterators--;
     pinned.release();
-    abandonedChannel.publish({ kind: 'iterator', transaction: pinned.roots.id });
+    tellAbandoned(pinned.path, 'iterator', pinned.roots.id);
   });
 
   /** An iteration on a kept snapshot, which lets go of it in any case. */

@@ -1,15 +1,13 @@
 /**
  * Makes 'interval' writes durable in time, and what is left when the process ends.
  *
- * Its timer keeps no process alive. What a process that is killed leaves behind is flushed by the next
- * one that opens the file.
+ * Its timer keeps no process alive. What a process that is killed leaves behind is flushed by the
+ * next one that opens the file.
  */
 
-import { channel } from 'node:diagnostics_channel';
 import type { Pager } from '../pager/pager.ts';
 import type { Durability } from '../pager/write-session.ts';
-
-const faultChannel = channel('coppice:storage-fault');
+import { tellStorageFault } from './diagnostics.ts';
 
 /** Handles with something to flush, for the end of the process. */
 const unflushed = new Set<Flusher>();
@@ -42,7 +40,7 @@ export class Flusher {
       this.timer = undefined;
       this.pager.flush().then(
         () => this.flushed(),
-        (error: unknown) => faultChannel.publish({ path: this.pager.path, error }),
+        (error: unknown) => tellStorageFault(this.pager.path, error),
       );
     }, this.intervalMs);
     this.timer.unref();
@@ -53,7 +51,7 @@ export class Flusher {
     try {
       if (!this.pager.closed) this.pager.flushSync();
     } catch (error) {
-      faultChannel.publish({ path: this.pager.path, error });
+      tellStorageFault(this.pager.path, error);
     }
   }
 

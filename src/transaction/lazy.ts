@@ -1,6 +1,6 @@
 /**
- * Lazy sequences: nothing is read before somebody asks for the first item, and each iteration starts
- * anew.
+ * Lazy sequences: nothing is read before somebody asks for the first item, and each iteration
+ * starts anew.
  */
 
 /** Items that are made one at a time, as they are asked for. Iterable again and again. */

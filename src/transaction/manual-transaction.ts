@@ -1,9 +1,9 @@
 /** A write transaction that its user ends by hand, from `beginWrite`. */
 
-import { channel } from 'node:diagnostics_channel';
 import { TransactionClosedError } from '../errors.ts';
 import type { Pager } from '../pager/pager.ts';
 import type { Durability, WriteSession } from '../pager/write-session.ts';
+import { tellAbandoned } from './diagnostics.ts';
 import type { WriteCore } from './write-core.ts';
 import { type WriteTransaction, WriteTransactionReader } from './write-transaction.ts';
 
@@ -27,11 +27,10 @@ interface Ending {
   over: boolean;
 }
 
-const abandonedChannel = channel('coppice:abandoned');
 const leftOpen = new FinalizationRegistry((ending: Ending) => {
   if (ending.over) return;
   endWithout(ending);
-  abandonedChannel.publish({ kind: 'transaction', transaction: ending.session.id });
+  tellAbandoned(ending.pager.path, 'transaction', ending.session.id);
   process.emitWarning(
     `A transaction from beginWrite on ${ending.pager.path} was neither committed nor aborted. ` +
       'It was aborted when it was garbage collected; until then nobody could write.',

@@ -38,6 +38,10 @@ export class PinnedSnapshot {
     this.roots = roots;
   }
 
+  get path(): string {
+    return this.pager.path;
+  }
+
   tree<K, V>(definition: StoreDefinition<K, V>): Tree {
     let tree = this.trees.get(definition);
     if (tree === undefined) {

@@ -5,8 +5,8 @@ import { compareKeys } from '../btree/keys.ts';
 import type { StoreDefinition } from './store-definition.ts';
 
 /**
- * A range of keys. Bounds are lower and upper whatever the direction; `prefix` narrows them: leading
- * characters or bytes for 'string' and 'bytes' keys, leading elements for 'tuple' keys.
+ * A range of keys. Bounds are lower and upper whatever the direction; `prefix` narrows them:
+ * leading characters or bytes for 'string' and 'bytes' keys, leading elements for 'tuple' keys.
  */
 export interface RangeOptions<K> {
   gt?: K;

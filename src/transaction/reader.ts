@@ -1,6 +1,6 @@
 /**
- * Reading, the same for the newest snapshot, an explicit one and a write transaction: they differ in
- * where a store's tree comes from (`enter`, `leave`, `iteration`).
+ * Reading, the same for the newest snapshot, an explicit one and a write transaction: they differ
+ * in where a store's tree comes from (`enter`, `leave`, `iteration`).
  */
 
 import type { EntryView } from '../btree/entry.ts';

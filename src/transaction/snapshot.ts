@@ -1,17 +1,19 @@
 /** An explicit snapshot: one consistent state of all stores, for as long as it is open. */
 
-import { channel } from 'node:diagnostics_channel';
 import type { Tree } from '../btree/tree.ts';
 import { TransactionClosedError } from '../errors.ts';
 import type { Pager } from '../pager/pager.ts';
 import type { Abandoned } from './abandoned.ts';
+import { tellAbandoned } from './diagnostics.ts';
 import type { Iteration } from './entry-iterator.ts';
 import { requireOwn } from './latest.ts';
 import type { PinnedSnapshot, PinnedSnapshots } from './pinned-snapshot.ts';
 import { BaseReader, type Reader } from './reader.ts';
 import type { StoreDefinition } from './store-definition.ts';
 
-/** A state of the database that does not change. Close it, or the space of its pages stays in use. */
+/**
+ * A state of the database that does not change. Close it, or the space of its pages stays in use.
+ */
 export interface Snapshot extends Reader, Disposable {
   /** The transaction that made this state. */
   readonly transaction: number;
@@ -20,10 +22,9 @@ export interface Snapshot extends Reader, Disposable {
   close(): void;
 }
 
-const abandonedChannel = channel('coppice:abandoned');
 const leftOpen = new FinalizationRegistry((pinned: PinnedSnapshot) => {
   pinned.release();
-  abandonedChannel.publish({ kind: 'snapshot', transaction: pinned.roots.id });
+  tellAbandoned(pinned.path, 'snapshot', pinned.roots.id);
 });
 
 export class SnapshotReader extends BaseReader implements Snapshot {

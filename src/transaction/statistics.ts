@@ -40,8 +40,9 @@ export interface DatabaseStats {
   /** Snapshots in use, by any process; `bytesHeld`: live bytes of that snapshot. */
   readers: { snapshot: number; ageMs: number; self: boolean; bytesHeld: number }[];
   /**
-   * Branch and leaf pages are counted; overflow pages and fill (0..1, bytes in use of what the leaves
-   * hold) are exact for stores of up to 256 leaves, and else estimated from 256 leaves spread evenly.
+   * Branch and leaf pages are counted; overflow pages and fill (0..1, bytes in use of what the
+   * leaves hold) are exact for stores of up to 256 leaves, and else estimated from 256 leaves
+   * spread evenly.
    */
   stores: {
     name: string;
@@ -77,6 +78,13 @@ export function collectStats(
   const { pageSize } = pager.pages.geometry;
   const { sizeBytes } = pager.storage.status();
   const faults = native().faults();
+  // Before the trees are looked at: that loads pages.
+  const mapping: DatabaseStats['mapping'] = {
+    mappedBytes: sizeBytes,
+    residentBytes: pager.storage.resident(0, sizeBytes) * native().osPageSize,
+    minorFaults: faults.minor,
+    majorFaults: faults.major,
+  };
   const liveBytes = roots.pagesInUse * pageSize;
   const commits: CommitCounts = { ...pager.counts };
   return {
@@ -93,12 +101,7 @@ export function collectStats(
     })),
     commits,
     open,
-    mapping: {
-      mappedBytes: sizeBytes,
-      residentBytes: pager.storage.resident(0, sizeBytes) * native().osPageSize,
-      minorFaults: faults.minor,
-      majorFaults: faults.major,
-    },
+    mapping,
   };
 }
 

@@ -1,6 +1,6 @@
 /**
- * The full check of one snapshot: every page's checksum and structure, the order and counts of every
- * tree, and that the pages reached are the bits set in the allocation map, one for one.
+ * The full check of one snapshot: every page's checksum and structure, the order and counts of
+ * every tree, and that the pages reached are the bits set in the allocation map, one for one.
  */
 
 import { checkTree, type Problem } from '../btree/check.ts';
@@ -153,7 +153,8 @@ class SnapshotCheck {
       );
     }
     if (used !== this.roots.pagesInUse) {
-      const message = `${used} pages are marked as in use, the snapshot says ${this.roots.pagesInUse}`;
+      const { pagesInUse } = this.roots;
+      const message = `${used} pages are marked as in use, the snapshot says ${pagesInUse}`;
       this.damage(new CorruptionError(0, message));
     }
     this.options.onProgress?.({ done: this.report.pages, total: this.roots.pagesInUse });

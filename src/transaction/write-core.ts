@@ -1,9 +1,9 @@
 /**
- * The working state of a write transaction: the catalogue, the trees that were opened, and going back
- * to where a part of it began.
+ * The working state of a write transaction: the catalogue, the trees that were opened, and going
+ * back to where a part of it began.
  *
- * 1. Every tree keeps all that it knows in its root: a savepoint is a copy of the roots, and the pages'
- *    own savepoint.
+ * 1. Every tree keeps all that it knows in its root: a savepoint is a copy of the roots, and the
+ *    pages' own savepoint.
  * 2. The catalogue is brought up to date once, at the commit.
  */
 

@@ -6,7 +6,8 @@
  *                        (the next group is built while this one is flushed)
  *
  * 1. Pieces run in the order of the calls.
- * 2. A piece that throws loses its own work only: it ran in a part of the transaction that is undone.
+ * 2. A piece that throws loses its own work only: it ran in a part of the transaction that is
+ *    undone.
  * 3. A promise is resolved only when the commit that holds its work is done, and rejected when it
  *    failed.
  */
@@ -170,8 +171,8 @@ export class WriteQueue {
   }
 
   /**
-   * Takes the writer lock for a transaction that its user ends by hand; queued work waits meanwhile.
-   * `ended` has to be called in every case.
+   * Takes the writer lock for a transaction that its user ends by hand; queued work waits
+   * meanwhile. `ended` has to be called in every case.
    */
   async openManual(): Promise<{ session: WriteSession; core: WriteCore; ended: () => void }> {
     if (this.manual) {
@@ -259,8 +260,8 @@ export class WriteQueue {
   }
 
   /**
-   * Runs each piece, undoing those that throw; these are rejected at once. Throws what makes the whole
-   * group fail: a single call that met damage in the middle of a change.
+   * Runs each piece, undoing those that throw; these are rejected at once. Throws what makes the
+   * whole group fail: a single call that met damage in the middle of a change.
    */
   private runGroup(core: WriteCore, group: readonly Queued[]): Outcome[] {
     const outcomes: Outcome[] = [];

@@ -33,7 +33,9 @@ export interface WriteTransaction extends Reader {
   put<K, V>(store: StoreRef<K, V>, key: K, value: V, options?: PutOptions): boolean;
   /** Returns whether the key was there. */
   remove<K, V>(store: StoreRef<K, V>, key: K, options?: { ifVersion?: number; value?: V }): boolean;
-  /** Puts what `fn` makes of the old value, or removes the key when that is undefined. Returns it. */
+  /**
+   * Puts what `fn` makes of the old value, or removes the key when that is undefined. Returns it.
+   */
   update<K, V>(
     store: StoreRef<K, V>,
     key: K,

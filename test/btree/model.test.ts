@@ -1,5 +1,6 @@
 /**
- * Random operations on a tree and on a sorted array, at page sizes that make deep trees of few keys.
+ * Random operations on a tree and on a sorted array, at page sizes that make deep trees of few
+ * keys.
  */
 
 import fc from 'fast-check';

@@ -47,6 +47,8 @@ test('is safe when a codec uses it again while it encodes', () => {
     },
     decode: (bytes) => Buffer.from(bytes).toString(),
   });
-  expect(text(buffer, buffer.encode(nesting, 'outer'))).toBe('outer');
-  expect(inner).toEqual(['a longer key than that']);
+  for (let i = 1; i <= 2; i++) {
+    expect(text(buffer, buffer.encode(nesting, 'outer'))).toBe('outer');
+    expect(inner).toEqual(Array<string>(i).fill('a longer key than that'));
+  }
 });

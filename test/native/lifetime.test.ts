@@ -4,12 +4,10 @@ import { create, fixture, mapped, newPath, note, open, start, startCommand } fro
 
 const MIB = 2 ** 20;
 
-/** Ends of `lifetime.mjs MODE`, which must be clean and quick. */
+/** Ends of `lifetime.mjs MODE`, which must be clean; one that hangs fails by the time limit of the test. */
 async function ends(mode: string, path: string): Promise<string> {
-  const started = performance.now();
   const { code, signal, text, error } = await start('lifetime.mjs', mode, path).ended();
   expect([code, signal, error]).toEqual([0, null, '']);
-  expect(performance.now() - started).toBeLessThan(8000);
   return text;
 }
 
@@ -36,6 +34,17 @@ describe('a process', () => {
       expect(await ends(mode, path)).toBe('blocked\n');
     },
   );
+
+  test('lives when a blocked thread wakes after the only worker that loaded the addon has ended', async () => {
+    const path = newPath();
+    const holder = create(path, 4096);
+    holder.tryAcquireWriter();
+    const program = start('only-in-worker.mjs', path);
+    expect(await program.line()).toBe('terminated');
+    holder.releaseWriter();
+    expect(await program.line()).toBe('lives');
+    expect(await program.ended()).toMatchObject({ code: 0, signal: null });
+  });
 
   test.each(['exit', 'terminate', 'worker-exit', 'exit-over-worker'])(
     'that ends in the middle of queued flushes has done them all first (%s)',

@@ -288,7 +288,7 @@ describe('across threads and limits', () => {
     expect(reserved % SEGMENT).toBe(0);
   });
 
-  test('mapping 8 GiB and unmapping it forces no full garbage collection', async () => {
+  test('mapping 48 GiB and unmapping it forces no full garbage collection', async () => {
     const path = newPath();
     create(path, MIB).close();
     const collections = async (mode: string): Promise<string[]> => {

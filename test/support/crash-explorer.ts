@@ -62,6 +62,11 @@ export interface Met {
   shortFiles: number;
   /** Images that hold a transaction which was never told to be durable. */
   unpromised: number;
+  readsDuringFlush: number;
+  /** Checks of a snapshot that a reader kept while others wrote. */
+  pinnedReads: number;
+  /** Transactions begun on a commit that was not published yet. */
+  builtDuringFlush: number;
 }
 
 /** An image that broke a promise. The message says how to come back to it. */
@@ -79,6 +84,9 @@ export class Explorer {
     tornSlots: 0,
     shortFiles: 0,
     unpromised: 0,
+    readsDuringFlush: 0,
+    pinnedReads: 0,
+    builtDuringFlush: 0,
   };
 
   constructor(options: ExplorerOptions) {
@@ -154,6 +162,13 @@ export class Explorer {
       const moment = random.pick(moments);
       this.tryImage(randomImage(moment.point, random), moment.allowed, depth + 1);
     }
+  }
+
+  /** Makes the process confirm D, as it does when it has used its ids up (rule 3). */
+  confirm(process: SimProcess): void {
+    const { lock } = process.pager;
+    lock.idsReservedUntil = lock.lastIdStarted + 1;
+    process.commit(randomChanges(this.random, this.options.mix));
   }
 
   /** Counts what an image has of interest. */

@@ -2,10 +2,10 @@
  * A strict PageWriter over plain memory, for tests of the tree without the pager.
  *
  * It is as mean as it can be: committed pages are checksummed and may not change; a page that is
- * freed is filled with 0xdd and found no more; freeing twice, touching what is free, an outer part's
- * page changed by a nested one: all throw. Pages that nothing reaches are found by `account`.
- * Dirty pages have negative numbers, -2^31 + index, and get positive ones at `commit`, which patches
- * the pointers to them, as the pager does.
+ * freed is filled with 0xdd and found no more; freeing twice, touching what is free, an outer
+ * part's page changed by a nested one: all throw. Pages that nothing reaches are found by
+ * `account`. Dirty pages have negative numbers, -2^31 + index, and get positive ones at `commit`,
+ * which patches the pointers to them, as the pager does.
  */
 
 import { strict as assert } from 'node:assert';
@@ -67,7 +67,9 @@ export class MemoryPages implements PageWriter {
   segment: Segment = new Segment(new ArrayBuffer(0));
   visits = 0;
   transaction = 1;
-  /** Dirty pages may be found while they are in pieces; with this their structure is checked too. */
+  /**
+   * Dirty pages may be found while they are in pieces; with this their structure is checked too.
+   */
   checkDirty = false;
   /** Pages copied by touch, made by allocate, and freed, since the start. */
   copied = 0;
@@ -203,7 +205,9 @@ export class MemoryPages implements PageWriter {
     }
   }
 
-  /** Gives dirty pages their places, patches all pointers to them, and begins the next transaction. */
+  /**
+   * Gives dirty pages their places, patches all pointers to them, and begins the next transaction.
+   */
   commit(roots: readonly TreeRoot[]): void {
     assert.equal(this.parts.length, 0, 'a nested part is open');
     this.verify();

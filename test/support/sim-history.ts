@@ -28,6 +28,8 @@ export class History {
   /** Transactions that a power failure may lead to, ascending. The first one was promised. */
   private candidates: number[];
   lastStarted: number;
+  /** The newest transaction of which anybody was told that it is published. Processes may die; it stays. */
+  private resolved = 0;
 
   constructor(allowed: Allowed) {
     this.states = new Map(allowed.states);
@@ -64,6 +66,7 @@ export class History {
     if (!this.candidates.includes(base)) {
       throw new Error(`transaction ${id} begins on ${base}, not one of ${this.candidates.join()}`);
     }
+    this.requireResolved(base);
     this.candidates = this.candidates.filter((candidate) => candidate <= base);
   }
 
@@ -79,19 +82,39 @@ export class History {
     this.candidates = this.candidates.filter((candidate) => candidate !== id);
   }
 
+  /** It was promised to survive the death of any process. */
+  published(id: number): void {
+    this.resolved = Math.max(this.resolved, id);
+  }
+  get newestPublished(): number {
+    return this.resolved;
+  }
+
   /** It was promised to survive a power failure. */
   durable(id: number): void {
+    this.published(id);
     if (this.candidates[0]! >= id) return;
     if (!this.candidates.includes(id)) throw new Error(`transaction ${id} is durable, but was undone`);
     this.candidates = this.candidates.filter((candidate) => candidate >= id);
   }
 
-  /** Somebody opened the database and found it so. */
+  /** Somebody opened the database after processes died, the machine still running, and found it so. */
+  foundAlive(id: number): void {
+    this.requireResolved(id);
+    this.found(id);
+  }
+
+  /** Somebody opened the database, after a power failure or a poisoning, and found it so. */
   found(id: number): void {
     if (!this.candidates.includes(id)) {
       throw new Error(`opened as transaction ${id}, not one of ${this.candidates.join()}`);
     }
     this.candidates = [id];
+    this.resolved = id;
+  }
+
+  private requireResolved(id: number): void {
+    if (id < this.resolved) throw new Error(`transaction ${this.resolved} was published; now it is ${id}`);
   }
 }
 

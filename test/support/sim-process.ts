@@ -8,6 +8,7 @@ import { checkTree } from '../../src/btree/check.ts';
 import { Tree } from '../../src/btree/tree.ts';
 import { WritableTree } from '../../src/btree/writable-tree.ts';
 import { decodeRecord, encodeRecord, type TreeRoot } from '../../src/format/catalogue.ts';
+import type { Geometry } from '../../src/format/geometry.ts';
 import { PAGE_FLAG } from '../../src/format/page-header.ts';
 import { initialise } from '../../src/pager/create-file.ts';
 import { openFile } from '../../src/pager/open-file.ts';
@@ -16,7 +17,7 @@ import type { SnapshotRoots } from '../../src/pager/snapshot.ts';
 import type { Durability, WriteSession } from '../../src/pager/write-session.ts';
 import { checkAccounting } from './crash-accounting.ts';
 import { RecordingStorage } from './recording-storage.ts';
-import { Killed, SimMachine } from './sim-machine.ts';
+import { Killed, type MachineCounts, noCounts, SimMachine } from './sim-machine.ts';
 import {
   type Changes,
   type History,
@@ -52,8 +53,8 @@ function encodeKey(key: number): Uint8Array {
 }
 
 /** A machine with an empty database, flushed. */
-export function newMachine(options: SimOptions): SimMachine {
-  const machine = new SimMachine(options.segmentBytes);
+export function newMachine(options: SimOptions, counts: MachineCounts = noCounts()): SimMachine {
+  const machine = new SimMachine(options.segmentBytes, undefined, counts);
   const storage = new RecordingStorage(machine);
   initialise(storage, options.pageSize);
   storage.close();
@@ -87,7 +88,7 @@ export class SimProcess {
     this.history = history;
     this.pager = pager;
     this.steppedBackFrom = steppedBackFrom;
-    this.scratch = new Scratch(pager.pages.geometry);
+    this.scratch = scratchFor(pager.pages.geometry);
   }
 
   /** Opens the database. `diesAt`: the process is killed at that step. */
@@ -164,6 +165,7 @@ export class SimProcess {
       if (isDiskFull(error)) history.aborted(session.id);
       throw error;
     }
+    history.published(session.id);
     if (durability === 'commit') history.durable(session.id);
     return session.id;
   }
@@ -182,6 +184,7 @@ export class SimProcess {
       if (isDiskFull(error)) this.history.aborted(session.id);
       throw error;
     }
+    this.history.published(session.id);
     if (durability === 'commit') this.history.durable(session.id);
     return session.id;
   }
@@ -234,6 +237,16 @@ export class SimProcess {
   }
 }
 
+/** One per page size, however many processes: trees of one transaction are changed one at a time. */
+const scratches = new Map<number, Scratch>();
+
+function scratchFor(geometry: Geometry): Scratch {
+  const { pageSize } = geometry;
+  const scratch = scratches.get(pageSize) ?? new Scratch(geometry);
+  scratches.set(pageSize, scratch);
+  return scratch;
+}
+
 function catalogueRoot({ cataloguePage, catalogueBirth }: SnapshotRoots): TreeRoot {
   const isEmpty = cataloguePage === 0;
   return { page: cataloguePage, birth: catalogueBirth, entries: isEmpty ? 0 : 1 };
@@ -250,6 +263,11 @@ function storeRoot(catalogue: Tree): TreeRoot {
 /** Whether an error means that nothing was changed, and the database is as usable as before. */
 export function isDiskFull(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'DISK_FULL';
+}
+
+/** Whether an error says that an earlier write or flush failed. */
+export function isPoisoned(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'DATABASE_POISONED';
 }
 
 /** Runs `work`, which may be killed. Returns whether it was. */

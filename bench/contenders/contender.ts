@@ -1,0 +1,33 @@
+/**
+ * A contender: one key-value database, as a workload uses it. Every variant is a way in which its
+ * users could do the same thing; each is measured in a process of its own, and the best counts.
+ */
+
+/** One database file, open in this process. Keys are strings, values bytes. */
+export interface Session {
+  /** Makes each key hold the value, in one transaction or a few. Not timed. */
+  fill(keys: Iterable<string>, value: Uint8Array): Promise<void>;
+  /** A point read; what it returns is looked at before the next call. */
+  reader(variant: string): (key: string) => Uint8Array | undefined;
+  /** Goes through all entries, keys as strings and values as bytes; returns the sum of the lengths. */
+  scanner(variant: string): () => number;
+  /** Writes all of the keys in one transaction, and resolves when it is on the disk. */
+  writer(variant: string): (keys: readonly string[], value: Uint8Array) => Promise<void>;
+  /** Writes one key, and resolves when it is on the disk. */
+  putter(variant: string): (key: string, value: Uint8Array) => Promise<void>;
+  close(): Promise<void>;
+}
+
+/** What a workload asks of a contender. */
+export type Task = 'get' | 'scan' | 'transaction' | 'put' | 'open';
+
+export interface Contender {
+  readonly name: string;
+  readonly version: string;
+  /** The ways of doing each task. */
+  readonly variants: Readonly<Record<Task, readonly string[]>>;
+  /** Opens the database in that folder; durable: what is written is flushed before it is told. */
+  open(folder: string): Session;
+  /** The file that holds the data. */
+  file(folder: string): string;
+}

@@ -1,0 +1,49 @@
+/**
+ * Opening a file and reading one key, in a process that has just started and loaded the package.
+ * `openlarge` does it with a file made 64 GiB long by a hole at its end, as a file is after a large
+ * store was dropped: the time must not depend on the length.
+ */
+
+import { truncateSync } from 'node:fs';
+import { keyOf, VALUE_BYTES } from '../data.ts';
+import type { Place, Prepared, Workload } from './workload.ts';
+
+const LARGE_BYTES = 64 * 2 ** 30;
+
+export const openfile: Workload = {
+  name: 'open',
+  title: 'open the file and get one key',
+  durability: 'reads; new process each time, file in memory',
+  task: 'open',
+  goal: { kind: 'ms', atMost: 5 },
+  roundsFactor: 1,
+  freshProcess: true,
+  prepare: async (place) => opening(place),
+};
+
+export const openlarge: Workload = {
+  ...openfile,
+  name: 'openlarge',
+  title: 'the same, file made 64 GiB long',
+  prepare: async (place) => {
+    if (place.contender.name === 'coppice') {
+      truncateSync(place.contender.file(place.folder), LARGE_BYTES);
+    }
+    return opening(place);
+  },
+};
+
+function opening({ contender, folder, variant, scale }: Place): Prepared {
+  return {
+    async round() {
+      const start = performance.now();
+      const session = contender.open(folder);
+      const value = session.reader(variant)(keyOf(scale.rows >> 1));
+      const ms = performance.now() - start;
+      await session.close();
+      if (value?.length !== VALUE_BYTES) throw new Error('the row was not found');
+      return { operations: 1, ms, bytesPut: 0 };
+    },
+    close: async () => {},
+  };
+}

@@ -1,0 +1,42 @@
+/** Rows drawn at random get a new value, 1,000 in each durable transaction. */
+
+import { KEY_BYTES, randomKeys, VALUE_BYTES, valueBytes } from '../data.ts';
+import { inSession, type Workload } from './workload.ts';
+
+const ROWS_EACH = 1_000;
+
+export const overwrite: Workload = {
+  name: 'overwrite',
+  title: 'overwrite at random, 1,000 a transaction',
+  durability: 'flushed to the disk, each transaction',
+  task: 'transaction',
+  goal: { kind: 'ratio', now: 2, later: 4 },
+  roundsFactor: 1,
+  freshProcess: false,
+  prepare: (place) => {
+    const { transactions, rows } = place.scale;
+    return inSession(
+      place,
+      async (session) => {
+        const write = session.writer(place.variant);
+        const value = valueBytes();
+        let seed = 1;
+        let batches: string[][] = [];
+        // Drawn ahead, so that making the keys is not timed: `next` is asked for outside.
+        const draw = (): void => {
+          batches = Array.from({ length: transactions }, () => randomKeys(ROWS_EACH, rows, seed++));
+        };
+        draw();
+        return async () => {
+          for (const keys of batches) {
+            value[0]!++;
+            await write(keys, value);
+          }
+          setImmediate(draw);
+          return transactions * ROWS_EACH * (KEY_BYTES + VALUE_BYTES);
+        };
+      },
+      transactions * ROWS_EACH,
+    );
+  },
+};

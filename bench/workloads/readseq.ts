@@ -1,0 +1,29 @@
+/** A scan of the whole store in the order of its keys: key strings and value bytes. */
+
+import { KEY_BYTES, VALUE_BYTES } from '../data.ts';
+import { inSession, type Workload } from './workload.ts';
+
+export const readseq: Workload = {
+  name: 'readseq',
+  title: 'scan, key strings and value bytes',
+  durability: 'reads',
+  task: 'scan',
+  goal: { kind: 'ratio', now: 2, later: 3 },
+  roundsFactor: 1,
+  freshProcess: false,
+  prepare: (place) => {
+    const { rows } = place.scale;
+    return inSession(
+      place,
+      async (session) => {
+        const scan = session.scanner(place.variant);
+        return () => {
+          const bytes = scan();
+          if (bytes !== rows * (KEY_BYTES + VALUE_BYTES)) throw new Error(`${bytes} bytes were read`);
+          return 0;
+        };
+      },
+      rows,
+    );
+  },
+};

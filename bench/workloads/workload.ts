@@ -1,0 +1,74 @@
+/** A workload: what is done and timed, the same for every contender. */
+
+import type { Contender, Session, Task } from '../contenders/contender.ts';
+
+/** How much is done. */
+export interface Scale {
+  /** Rows in the file. */
+  readonly rows: number;
+  /** Operations in one round, of each kind. */
+  readonly gets: number;
+  readonly transactions: number;
+  readonly puts: number;
+}
+
+/** What one round came to: the timed part only. */
+export interface Round {
+  readonly operations: number;
+  readonly ms: number;
+  /** Bytes of keys and values given to the database, for write amplification. */
+  readonly bytesPut: number;
+}
+
+/** What has to hold: so many times as fast as the best peer, or no slower than so many ms. */
+export type Goal =
+  | { readonly kind: 'ratio'; readonly now: number; readonly later: number }
+  | { readonly kind: 'ms'; readonly atMost: number };
+
+/** Where a workload runs. */
+export interface Place {
+  readonly contender: Contender;
+  readonly variant: string;
+  readonly scale: Scale;
+  /** A folder of its own with `scale.rows` rows in it. */
+  readonly folder: string;
+}
+
+export interface Workload {
+  readonly name: string;
+  /** One line for the table. */
+  readonly title: string;
+  /** Said beside the figures: 'reads', or how durable the writes are. */
+  readonly durability: string;
+  readonly task: Task;
+  readonly goal: Goal;
+  /** Rounds beyond those of the reads, for what the disk makes noisy: a factor. */
+  readonly roundsFactor: number;
+  /** A process for each round: for what is only slow the first time. */
+  readonly freshProcess: boolean;
+  /** Sets up and returns what is done in each round. */
+  prepare(place: Place): Promise<Prepared>;
+}
+
+export interface Prepared {
+  round(): Promise<Round>;
+  close(): Promise<void>;
+}
+
+/** Most workloads: one open session, `run` timed as a whole. */
+export async function inSession(
+  place: Place,
+  begin: (session: Session) => Promise<() => Promise<number> | number>,
+  operations: number,
+): Promise<Prepared> {
+  const session = place.contender.open(place.folder);
+  const run = await begin(session);
+  return {
+    async round() {
+      const start = performance.now();
+      const bytesPut = await run();
+      return { operations, ms: performance.now() - start, bytesPut };
+    },
+    close: () => session.close(),
+  };
+}
