@@ -19,6 +19,11 @@ flags='-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-fr
 CXXFLAGS=$flags LDFLAGS='-fsanitize=address,undefined' \
   node "$gyp" rebuild -j max ${NODE_GYP_FLAGS:-} --loglevel=error
 
+nm -D build/Release/coppice.node | grep -q __asan_report || {
+  echo 'the addon was built without AddressSanitizer' >&2
+  exit 1
+}
+
 # The runtime must come first in the process, before node itself. Node frees little at its exit, so
 # leaks are not looked for; SIGBUS is ours to handle.
 runtime=$(${CXX:-g++} -print-file-name=libasan.so)

@@ -9,6 +9,7 @@
 
 import { DatabaseClosedError, IoError, ReadOnlyError } from '../errors.ts';
 import { WORD } from '../format/lock-file.ts';
+import { META_KIND } from '../format/meta.ts';
 import { type PreparedCommit, prepareCommit, prepareFlush, type Zeros } from './commit.ts';
 import {
   diskFullError,
@@ -21,6 +22,7 @@ import {
 import { Job } from './job.ts';
 import type { LockWords } from './lock-words.ts';
 import type { MappedPages } from './mapped-pages.ts';
+import { readMeta } from './metas.ts';
 import type { OpenedFile } from './open-file.ts';
 import { type Placement, place } from './placement.ts';
 import type { Readers } from './readers.ts';
@@ -44,6 +46,8 @@ interface InFlight {
   /** Its pages can be read; the next session may build on them. */
   readonly written: Promise<void>;
   readonly done: Promise<void>;
+  /** As `done`, but rejects when the job failed. */
+  readonly outcome: Promise<void>;
 }
 
 export interface PagerOptions {
@@ -163,7 +167,8 @@ export class Pager {
     if (!session.pages.changed) {
       const before = this.inFlight;
       this.abort(session);
-      return before === undefined ? Promise.resolve() : before.done;
+      // What it saw counts only when the commit that it was built on goes well.
+      return before === undefined ? Promise.resolve() : before.outcome;
     }
     let prepared: PreparedCommit;
     try {
@@ -299,7 +304,7 @@ export class Pager {
     if (this.isClosed) return;
     this.isClosed = true;
     try {
-      this.giveBackUnusedStep();
+      this.tidy();
     } finally {
       this.readers.close();
       this.storage.close();
@@ -496,7 +501,12 @@ export class Pager {
       () => {},
       () => {},
     );
-    const inFlight: InFlight = { tip: prepared.tip, written: writtenPromise, done: ended };
+    const inFlight: InFlight = {
+      tip: prepared.tip,
+      written: writtenPromise,
+      done: ended,
+      outcome: done,
+    };
     this.inFlight = inFlight;
     return done;
   }
@@ -564,12 +574,16 @@ export class Pager {
     return new DatabaseClosedError(`${this.path} is closed.`);
   }
 
-  /** Rule 6: a clean close gives the unused growth step back, when nobody is writing. */
-  private giveBackUnusedStep(): void {
+  /**
+   * A clean close, when nobody is writing: confirms D when it rests on a walk, so that what becomes of
+   * its pages later is damage and no step back; and gives the unused growth step back (rule 6).
+   */
+  private tidy(): void {
     if (this.options.readOnly || this.inFlight !== undefined) return;
     if (this.lock.poisoned || !this.storage.tryAcquireWriter()) return;
     try {
       if (this.lock.commitInProgress >= 0) return;
+      if (this.counts.count > 0) this.confirm();
       const retained = this.dropUnneeded(this.tip());
       const longest = retained.reduce((pages, r) => Math.max(pages, r.filePages), 0);
       const bytes = longest * this.file.geometry.pageSize;
@@ -580,6 +594,16 @@ export class Pager {
     } finally {
       this.storage.releaseWriter();
     }
+  }
+
+  /** Writes a confirming meta, when D is the newest and its own meta is of one flush. */
+  private confirm(): void {
+    const tip = this.tip();
+    if (tip.entry !== tip.durableEntry) return;
+    if (readMeta(this.storage, tip.durableSlot)?.kind !== META_KIND.oneFlush) return;
+    // The job gives the lock back once; `tidy` keeps its own hold.
+    this.storage.tryAcquireWriter();
+    this.runSync(prepareFlush(this.storage, this.lock, this.file.identity, tip));
   }
 }
 

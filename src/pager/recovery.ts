@@ -82,7 +82,7 @@ function wasDurable(meta: Meta, metas: readonly Meta[]): boolean {
 }
 
 function faultOfMeta(storage: Storage, pages: MappedPages, meta: Meta): WalkFault | undefined {
-  // One that needs no walk is checked at its roots: the next read would find the same.
+  // One that needs no walk was durable before: what is wrong with it now, reads will find.
   const since = meta.kind === META_KIND.oneFlush ? meta.previousDurable : meta.transaction;
   const roots = rootsOfMeta(meta);
   const bytes = storage.status().sizeBytes;
@@ -125,16 +125,23 @@ export function finishDeadCommit(
   const meta = slot < 0 ? undefined : readMeta(storage, slot);
   const roots = lock.entryRoots(entry);
   const job = new Job();
-  // A meta whose pages are not all there: the filesystem was lost and mounted again in between.
   const since = lock.entryId(lock.durableEntry);
   const whole =
     meta !== undefined &&
     meta.transaction === id &&
-    rewriteSince(storage, pages, roots, since, job) === undefined;
+    readyToFinish(storage, pages, roots, since, meta, job) === undefined;
   if (!whole) {
-    // It never got as far as its meta, or wanted none: it was not promised to anyone.
+    // It never got as far as its meta, or wanted none: it was not promised to anyone. Or a meta whose
+    // pages are not all there: the filesystem was lost and mounted again in between.
     job.clear();
-    if (slot >= 0) job.zero(META_SLOT_OFFSETS[slot]!, META_SLOT_BYTES).flush();
+    if (slot >= 0) {
+      // What is published is the base of what comes next, and may be clean and not on the disk too.
+      const published = lock.findEntry(lock.published);
+      if (published !== lock.durableEntry) {
+        rewriteSince(storage, pages, lock.entryRoots(published), since, job);
+      }
+      job.zero(META_SLOT_OFFSETS[slot]!, META_SLOT_BYTES).flush();
+    }
     job.store(WORD.commitInProgress, 0);
     if (shortId(id) !== lock.published) job.store(entryAt(entry) + ENTRY.state, 0);
     poisonOnFailure(job);
@@ -144,14 +151,34 @@ export function finishDeadCommit(
   const publishedEntry = lock.findEntry(lock.published);
   const newer = roots.id > lock.entryId(publishedEntry);
   const reserved = Math.max(meta.idsReservedUntil, lock.idsReservedUntil);
-  const durableId = lock.entryId(lock.durableEntry);
-  const bytes = metaBytes(storage, identity, roots, slot, meta.kind, durableId, reserved);
-  job.flush().write().piece(bytes, 0, META_SLOT_BYTES, META_SLOT_OFFSETS[slot]!).flush();
+  const bytes = metaBytes(storage, identity, roots, slot, meta.kind, since, reserved);
+  job.write().piece(bytes, 0, META_SLOT_BYTES, META_SLOT_OFFSETS[slot]!).flush();
   if (newer) job.store(WORD.publishedEntry, entry).store(WORD.published, shortId(id));
   job.store(WORD.durable, entry + 1).store(WORD.commitInProgress, 0);
   poisonOnFailure(job);
   storage.runSync(job);
   return id;
+}
+
+/**
+ * Adds to `job` what a dead writer's snapshot needs before its meta may be written again. After a
+ * commit of one flush that is all that was born since D. A meta of two flushes proves that its pages
+ * are on the disk; they are left alone, because recovery would not look at them again.
+ */
+function readyToFinish(
+  storage: Storage,
+  pages: MappedPages,
+  roots: SnapshotRoots,
+  since: number,
+  meta: Meta,
+  job: Job,
+): WalkFault | undefined {
+  if (meta.kind !== META_KIND.oneFlush) {
+    return walkBornSince(storage, pages, roots, since, () => {});
+  }
+  const fault = rewriteSince(storage, pages, roots, since, job);
+  job.flush();
+  return fault;
 }
 
 /**
