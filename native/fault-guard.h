@@ -3,11 +3,11 @@
 // that the read goes on and the reader finds the count changed.
 //
 // Invariants:
-// 1. The handler uses only lock-free atomics and mmap: it may run in any thread, at any instruction.
+// 1. The handler uses only lock-free atomics and mmap: it may run in any thread, anywhere.
 // 2. A guard is never freed, only given back, so that the handler may look at any of them.
 // 3. A page is counted before zeros are mapped over it, and stops being counted after the file has
 //    been mapped over it again: as long as a page of zeros stands there, `words[0]` is above 0.
-// 4. So a read is sound if `words[0]` was 0 before it and is 0 after it, and `words[1]` is the same:
+// 4. So a read is sound if `words[0]` is 0 before and after it, and `words[1]` is the same:
 //    another thread may have met a fault, and have had it mended, in between.
 #pragma once
 

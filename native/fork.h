@@ -10,7 +10,7 @@ void watchForks();
 // Whether this process was forked, without exec, from one that had loaded the addon.
 bool forkedChild();
 
-// Owner of one descriptor, which is closed in a forked child at once. Every descriptor is O_CLOEXEC.
+// Owner of one descriptor, O_CLOEXEC as all are, which is closed in a forked child at once.
 class Descriptor {
  public:
   explicit Descriptor(int number);

@@ -32,8 +32,8 @@ Failure sizeOf(int descriptor, uint64_t* size) {
   return {};
 }
 
-// Writes zeros from the end of the file up to `wanted`: blocks that a full disk cannot refuse later,
-// when a store through the mapping would raise SIGBUS. One process at a time, or the zeros of one
+// Writes zeros from the end of the file up to `wanted`: blocks that a full disk cannot refuse
+// later, when a store through the mapping would raise SIGBUS. One process at a time, or the zeros of one
 // could fall on words that another has stored already.
 Failure fill(int descriptor, uint64_t wanted) {
   constexpr int kTries = 5000;  // of a millisecond; the holder writes a few pages

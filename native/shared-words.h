@@ -1,4 +1,4 @@
-// NativeSharedWords of src/pager/native.ts: a small file mapped read-write, in which processes meet.
+// NativeSharedWords of src/pager/native.ts: a small file mapped read-write, where processes meet.
 #pragma once
 
 #include <napi.h>

@@ -1,7 +1,12 @@
 /** A database: what `open` returns. */
 
 import type { Key, KeyCodec, KeyCodecName, ValueCodec, ValueCodecName } from './codec/codec.ts';
-import { DatabaseClosedError, ReadOnlyError, StoreNotFoundError } from './errors.ts';
+import {
+  DatabaseClosedError,
+  KeyTooLargeError,
+  ReadOnlyError,
+  StoreNotFoundError,
+} from './errors.ts';
 import type { StoreDescription } from './format/catalogue.ts';
 import { STORE_FLAG } from './format/catalogue.ts';
 import type { CheckedOptions } from './options.ts';
@@ -32,6 +37,7 @@ import {
   type ValueOf,
 } from './transaction/store-options.ts';
 import {
+  checkVerifyOptions,
   type LongWork,
   type VerifyOptions,
   type VerifyReport,
@@ -88,7 +94,7 @@ export class Database implements Disposable, AsyncDisposable {
   private readonly slowReaders: SlowReaderWatch;
   private readonly definitions = new Map<string, AnyDefinition>();
   /** Asked for, and not in the file yet. */
-  private readonly pending = new Set<AnyDefinition>();
+  private readonly pending = new Map<string, AnyDefinition>();
   private openSnapshots = 0;
   private closing: Promise<void> | undefined;
 
@@ -103,7 +109,10 @@ export class Database implements Disposable, AsyncDisposable {
     this.flusher = new Flusher(pager, options.flushInterval);
     this.slowReaders = new SlowReaderWatch(pager, options.warnAfter);
     this.queue = new WriteQueue(pager, this, {
-      newStores: () => this.pending,
+      newStores: () => this.pending.values(),
+      ended: (dropped) => {
+        for (const name of dropped) this.pending.delete(name);
+      },
       committed: (transaction, durability) => this.committed(transaction, durability),
     });
   }
@@ -146,30 +155,33 @@ export class Database implements Disposable, AsyncDisposable {
   store(name: string, options?: StoreOptions<unknown, unknown>): Store<unknown, unknown> {
     this.requireOpen();
     checkStoreOptions(name, options);
+    const { maxKeyBytes } = this.pager.pages.geometry;
+    const nameBytes = catalogueKey(name).length;
+    if (nameBytes > maxKeyBytes) throw new KeyTooLargeError(nameBytes, maxKeyBytes);
     const recorded = this.recorded(name);
     const known = this.definitions.get(name);
-    if (recorded === undefined && !this.isPending(known) && options?.create === false) {
+    const pending = this.pending.get(name);
+    if (recorded === undefined && pending === undefined && options?.create === false) {
       throw new StoreNotFoundError(
         name,
         `There is no store "${name}" in ${this.path}. Leave out create: false to make it.`,
       );
     }
-    const description = recorded ?? (this.isPending(known) ? known?.description : undefined);
+    const description = recorded ?? pending?.description;
     const { keys, values } = formatsOf(name, options?.key, options?.value, description);
-    const { maxKeyBytes } = this.pager.pages.geometry;
     const made = new StoreDefinition<unknown, unknown>(this, name, keys, values, maxKeyBytes);
     if (description !== undefined) made.requireSame(description);
     const definition = known !== undefined && sameFormats(known, made) ? known : made;
-    this.definitions.set(name, definition);
-    if (recorded === undefined && !this.isPending(known)) {
+    if (recorded === undefined && pending === undefined) {
       if (this.readOnly) {
         throw new StoreNotFoundError(
           name,
           `There is no store "${name}" in ${this.path}, and it cannot be made with readOnly: true.`,
         );
       }
-      this.pending.add(definition);
+      this.pending.set(name, definition);
     }
+    this.definitions.set(name, definition);
     const { durability } = this.options;
     return new StoreHandle(this, definition, {
       latest: this.latest,
@@ -187,7 +199,7 @@ export class Database implements Disposable, AsyncDisposable {
         info(name, description, root.entries),
       );
       const names = new Set(recorded.map(({ name }) => name));
-      const pending = [...this.pending].filter(({ name }) => !names.has(name));
+      const pending = [...this.pending.values()].filter(({ name }) => !names.has(name));
       return [...recorded, ...pending.map((d) => info(d.name, d.description, 0))];
     } finally {
       this.pager.readers.endShort();
@@ -220,13 +232,18 @@ export class Database implements Disposable, AsyncDisposable {
   /** A transaction that its caller ends; it holds the writer lock of all processes until then. */
   async beginWrite(options?: WriteOptions): Promise<ManualTransaction> {
     const durability = this.checkWrite('beginWrite', () => {}, options);
-    const { session, core, ended } = await this.queue.openManual();
+    const { session, core, ended, abortWith } = await this.queue.openManual();
     const host = {
+      abortWith,
       pager: this.pager,
       owner: this,
       durability,
       finish: this.queue.finishCore.bind(this.queue),
-      committed: (transaction: number, asked: Durability) => this.committed(transaction, asked),
+      committed: (transaction: number, dropped: ReadonlySet<string>, changed: boolean) => {
+        if (this.closed) return;
+        for (const name of dropped) this.pending.delete(name);
+        if (changed) this.committed(transaction, durability);
+      },
     };
     return new ManualWriteTransaction(host, session, core, ended);
   }
@@ -262,9 +279,11 @@ export class Database implements Disposable, AsyncDisposable {
 
   stats(): DatabaseStats {
     this.requireOpen();
+    // Before this call's own.
+    const readers = this.pager.listReaders();
     const pinned = this.pins.acquire();
     try {
-      return collectStats(this.pager, pinned, {
+      return collectStats(this.pager, pinned, readers, {
         iterators: this.abandoned.iterators,
         snapshots: this.openSnapshots,
         views: 0,
@@ -281,10 +300,15 @@ export class Database implements Disposable, AsyncDisposable {
    */
   async verify(options: VerifyOptions = {}): Promise<VerifyReport> {
     this.requireOpen();
+    checkVerifyOptions(options);
     options.signal?.throwIfAborted();
     const pinned = this.pins.acquire();
     try {
-      return await verifySnapshot(this.pager.strictPages(), pinned.roots, options);
+      const check = (): void => {
+        this.requireOpen();
+        options.signal?.throwIfAborted();
+      };
+      return await verifySnapshot(this.pager.strictPages(), pinned.roots, options, check);
     } finally {
       pinned.release();
     }
@@ -319,14 +343,21 @@ export class Database implements Disposable, AsyncDisposable {
 
   /** Lets queued writes finish, makes them durable, closes snapshots. Safe to call twice. */
   close(): Promise<void> {
-    this.closing ??= this.finish();
+    if (this.closing === undefined) {
+      try {
+        this.queue.refuse();
+      } catch (error) {
+        return Promise.reject(error);
+      }
+      this.closing = this.finish();
+    }
     return this.closing;
   }
 
   /** The same, waiting here. What `using` calls. */
   closeSync(): void {
     if (this.pager.closed) return;
-    this.queue.stop('closeSync');
+    this.queue.stopSync();
     try {
       if (!this.readOnly && !this.pager.poisoned) this.pager.flushSync();
     } finally {
@@ -345,8 +376,7 @@ export class Database implements Disposable, AsyncDisposable {
   private async finish(): Promise<void> {
     if (this.pager.closed) return;
     try {
-      await this.queue.settle();
-      this.queue.refuse();
+      await this.queue.settleAll();
       if (!this.readOnly && !this.pager.closed && !this.pager.poisoned) await this.pager.flush();
     } finally {
       this.end();
@@ -359,8 +389,8 @@ export class Database implements Disposable, AsyncDisposable {
   }
 
   private committed(transaction: number, durability: Durability): void {
-    for (const definition of this.pending) {
-      if (this.recorded(definition.name) !== undefined) this.pending.delete(definition);
+    for (const name of this.pending.keys()) {
+      if (this.recorded(name) !== undefined) this.pending.delete(name);
     }
     this.flusher.committed(durability);
     tellCommit(this.path, transaction, durability);
@@ -371,16 +401,16 @@ export class Database implements Disposable, AsyncDisposable {
     return this.latest.describe(name, catalogueKey(name));
   }
 
-  private isPending(definition: AnyDefinition | undefined): boolean {
-    return definition !== undefined && this.pending.has(definition);
-  }
-
   private checkWrite(what: string, fn: unknown, options: WriteOptions | undefined): Durability {
     this.requireWritable();
     if (typeof fn !== 'function')
       throw new TypeError(`${what} takes a function, got ${String(fn)}.`);
     if (options !== undefined && (typeof options !== 'object' || options === null)) {
       throw new TypeError(`The options of ${what} must be an object, got ${String(options)}.`);
+    }
+    for (const name of Object.keys(options ?? {})) {
+      if (name === 'durability') continue;
+      throw new TypeError(`${what} has no option "${name}"; it has durability.`);
     }
     return checkDurability(options?.durability, this.options.durability);
   }

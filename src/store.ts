@@ -5,15 +5,23 @@ import type { Durability } from './pager/write-session.ts';
 import type { LatestReader } from './transaction/latest.ts';
 import type { Lazy } from './transaction/lazy.ts';
 import type { RangeOptions } from './transaction/range.ts';
-import { type Blob, type Entry, unsupported, type ValueView } from './transaction/reader.ts';
+import {
+  type Blob,
+  type Entry,
+  readValue,
+  unsupported,
+  type ValueView,
+} from './transaction/reader.ts';
 import type { StoreDefinition, StoreRef } from './transaction/store-definition.ts';
 import type { LongWork } from './transaction/verify.ts';
 import type { WriteCore } from './transaction/write-core.ts';
 import type { WriteQueue } from './transaction/write-queue.ts';
 import {
   checkPutOptions,
+  checkRemoveOptions,
+  encodeRemoval,
   type PutOptions,
-  type WriteTransaction,
+  removeEncodedRange,
 } from './transaction/write-transaction.ts';
 
 /**
@@ -175,16 +183,13 @@ export class StoreHandle<K, V, D> implements StoreOf<K, V, D> {
   }
 
   async remove(key: K, options?: { ifVersion?: number; value?: V }): Promise<boolean> {
-    if (options?.ifVersion !== undefined || options?.value !== undefined) {
-      unsupported('remove with options');
-    }
+    checkRemoveOptions(options);
     const definition = this.definition;
-    const length = definition.key.encode(definition.keyFormat, key);
-    const bytes = definition.key.bytes.slice(0, length);
+    const bytes = this.encodeKey(key);
     return this.host.queue.add({
-      run: (core) => core.tree(definition).remove(bytes, length),
+      run: (core) => core.tree(definition).remove(bytes, bytes.length),
       undoable: false,
-      bytes: length,
+      bytes: bytes.length,
       durability: this.host.durability,
     });
   }
@@ -192,15 +197,33 @@ export class StoreHandle<K, V, D> implements StoreOf<K, V, D> {
   async update(key: K, fn: (old: V | undefined) => V | undefined): Promise<V | undefined> {
     if (typeof fn !== 'function')
       throw new TypeError(`update takes a function, got ${String(fn)}.`);
-    return this.callback((tx) => tx.update(this, key, fn));
+    const definition = this.definition;
+    const bytes = this.encodeKey(key);
+    const length = bytes.length;
+    return this.change(length, (core) => {
+      const { found } = core.tree(definition);
+      const there = core.tree(definition).get(bytes, length);
+      const value = fn(there ? readValue(definition, found) : undefined);
+      // Found anew: `fn` is the user's.
+      const tree = core.tree(definition);
+      if (value === undefined) tree.remove(bytes, length);
+      else {
+        const { encoded } = this;
+        definition.encodeValue(value, encoded);
+        tree.put(bytes, length, encoded.bytes, encoded.start, encoded.end);
+      }
+      return value;
+    });
   }
 
   async removeRange(range: RangeOptions<K>): Promise<number> {
-    return this.callback((tx) => tx.removeRange(this, range));
+    const definition = this.definition;
+    const encoded = encodeRemoval(definition, range);
+    return this.change(0, (core) => removeEncodedRange(core.tree(definition), encoded));
   }
 
   async clear(): Promise<number> {
-    return this.callback((tx) => tx.clear(this));
+    return this.change(0, (core) => core.tree(this.definition).clear());
   }
 
   async putMany(entries: Iterable<readonly [K, V]>): Promise<number> {
@@ -233,9 +256,16 @@ export class StoreHandle<K, V, D> implements StoreOf<K, V, D> {
     return unsupported('putStream');
   }
 
-  private callback<R>(fn: (tx: WriteTransaction) => R): Promise<R> {
+  /** Queues a change that is undone by itself when it throws. */
+  private change<R>(bytes: number, run: (core: WriteCore) => R): Promise<R> {
     const { queue, durability } = this.host;
-    return queue.add(queue.callback(fn, durability));
+    return queue.add({ run, undoable: true, bytes, durability });
+  }
+
+  private encodeKey(key: K): Uint8Array {
+    const definition = this.definition;
+    const length = definition.key.encode(definition.keyFormat, key);
+    return definition.key.bytes.slice(0, length);
   }
 
   /** A copy of the encoded key and value: the caller may change its own before the commit. */
@@ -243,10 +273,12 @@ export class StoreHandle<K, V, D> implements StoreOf<K, V, D> {
     const definition = this.definition;
     const { encoded } = this;
     definition.encodeValue(value, encoded);
+    // Noted before the key's codec runs: it may be the user's, and put something else.
+    const { bytes: valueBytes, start, end } = encoded;
     const keyLength = definition.key.encode(definition.keyFormat, key);
-    const bytes = new Uint8Array(keyLength + encoded.end - encoded.start);
+    const bytes = new Uint8Array(keyLength + end - start);
     bytes.set(definition.key.bytes.subarray(0, keyLength));
-    bytes.set(encoded.bytes.subarray(encoded.start, encoded.end), keyLength);
+    bytes.set(valueBytes.subarray(start, end), keyLength);
     return { bytes, keyLength };
   }
 }

@@ -11,21 +11,25 @@ export const fillsync: Workload = {
   goal: { kind: 'ratio', now: 1.2, later: 1.7 },
   roundsFactor: 5,
   freshProcess: false,
-  prepare: (place) => {
+  peers: true,
+
+  prepare(place) {
     const { puts, rows } = place.scale;
-    return inSession(
-      place,
-      async (session) => {
-        const put = session.putter(place.variant);
-        const keys = randomKeys(puts, rows, 7);
-        const value = valueBytes();
-        return async () => {
+    const bytesPut = puts * (KEY_BYTES + VALUE_BYTES);
+    return inSession(place, { operations: puts, bytesPut }, (session) => {
+      const put = session.putter(place.variant);
+      const value = valueBytes();
+      let seed = 1;
+      let keys: string[] = [];
+      return {
+        before() {
+          keys = randomKeys(puts, rows, seed++);
+        },
+        async run() {
           value[0]!++;
           for (const key of keys) await put(key, value);
-          return puts * (KEY_BYTES + VALUE_BYTES);
-        };
-      },
-      puts,
-    );
+        },
+      };
+    });
   },
 };

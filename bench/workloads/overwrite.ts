@@ -13,30 +13,28 @@ export const overwrite: Workload = {
   goal: { kind: 'ratio', now: 2, later: 4 },
   roundsFactor: 1,
   freshProcess: false,
-  prepare: (place) => {
+  peers: true,
+
+  prepare(place) {
     const { transactions, rows } = place.scale;
-    return inSession(
-      place,
-      async (session) => {
-        const write = session.writer(place.variant);
-        const value = valueBytes();
-        let seed = 1;
-        let batches: string[][] = [];
-        // Drawn ahead, so that making the keys is not timed: `next` is asked for outside.
-        const draw = (): void => {
+    const operations = transactions * ROWS_EACH;
+    const bytesPut = operations * (KEY_BYTES + VALUE_BYTES);
+    return inSession(place, { operations, bytesPut }, (session) => {
+      const write = session.writer(place.variant);
+      const value = valueBytes();
+      let seed = 1;
+      let batches: string[][] = [];
+      return {
+        before() {
           batches = Array.from({ length: transactions }, () => randomKeys(ROWS_EACH, rows, seed++));
-        };
-        draw();
-        return async () => {
+        },
+        async run() {
           for (const keys of batches) {
             value[0]!++;
             await write(keys, value);
           }
-          setImmediate(draw);
-          return transactions * ROWS_EACH * (KEY_BYTES + VALUE_BYTES);
-        };
-      },
-      transactions * ROWS_EACH,
-    );
+        },
+      };
+    });
   },
 };

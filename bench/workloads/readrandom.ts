@@ -11,21 +11,20 @@ export const readrandom: Workload = {
   goal: { kind: 'ratio', now: 2, later: 3 },
   roundsFactor: 1,
   freshProcess: false,
-  prepare: (place) => {
+  peers: true,
+
+  prepare(place) {
     const { gets, rows } = place.scale;
-    return inSession(
-      place,
-      async (session) => {
-        const get = session.reader(place.variant);
-        const keys = randomKeys(gets, rows, 1);
-        return () => {
+    return inSession(place, { operations: gets, bytesPut: 0 }, (session) => {
+      const get = session.reader(place.variant);
+      const keys = randomKeys(gets, rows, 1);
+      return {
+        run() {
           let bytes = 0;
           for (const key of keys) bytes += get(key)?.length ?? 0;
           if (bytes !== gets * VALUE_BYTES) throw new Error(`${bytes} bytes were read`);
-          return 0;
-        };
-      },
-      gets,
-    );
+        },
+      };
+    });
   },
 };

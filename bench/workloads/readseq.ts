@@ -11,19 +11,19 @@ export const readseq: Workload = {
   goal: { kind: 'ratio', now: 2, later: 3 },
   roundsFactor: 1,
   freshProcess: false,
-  prepare: (place) => {
+  peers: true,
+
+  prepare(place) {
     const { rows } = place.scale;
-    return inSession(
-      place,
-      async (session) => {
-        const scan = session.scanner(place.variant);
-        return () => {
+    return inSession(place, { operations: rows, bytesPut: 0 }, (session) => {
+      const scan = session.scanner(place.variant);
+      return {
+        run() {
           const bytes = scan();
-          if (bytes !== rows * (KEY_BYTES + VALUE_BYTES)) throw new Error(`${bytes} bytes were read`);
-          return 0;
-        };
-      },
-      rows,
-    );
+          if (bytes !== rows * (KEY_BYTES + VALUE_BYTES))
+            throw new Error(`${bytes} bytes were read`);
+        },
+      };
+    });
   },
 };

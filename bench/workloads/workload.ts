@@ -46,8 +46,10 @@ export interface Workload {
   readonly roundsFactor: number;
   /** A process for each round: for what is only slow the first time. */
   readonly freshProcess: boolean;
+  /** Whether the other contenders do it too. */
+  readonly peers: boolean;
   /** Sets up and returns what is done in each round. */
-  prepare(place: Place): Promise<Prepared>;
+  prepare(place: Place): Prepared;
 }
 
 export interface Prepared {
@@ -55,19 +57,28 @@ export interface Prepared {
   close(): Promise<void>;
 }
 
-/** Most workloads: one open session, `run` timed as a whole. */
-export async function inSession(
+/** What `inSession` does in each round. */
+export interface Steps {
+  /** Not timed. */
+  before?(): void;
+  /** Timed as a whole. */
+  run(): Promise<void> | void;
+}
+
+/** Most workloads: one open session, and what is done with it. */
+export function inSession(
   place: Place,
-  begin: (session: Session) => Promise<() => Promise<number> | number>,
-  operations: number,
-): Promise<Prepared> {
+  each: { readonly operations: number; readonly bytesPut: number },
+  begin: (session: Session) => Steps,
+): Prepared {
   const session = place.contender.open(place.folder);
-  const run = await begin(session);
+  const steps = begin(session);
   return {
     async round() {
+      steps.before?.();
       const start = performance.now();
-      const bytesPut = await run();
-      return { operations, ms: performance.now() - start, bytesPut };
+      await steps.run();
+      return { ...each, ms: performance.now() - start };
     },
     close: () => session.close(),
   };

@@ -2,7 +2,7 @@
  * Branches, taken apart and written again.
  */
 
-import { assert } from '../assert.ts';
+import { CorruptionError } from '../errors.ts';
 import {
   branchEntry,
   branchEntryBytes,
@@ -151,7 +151,10 @@ export function writeBranch(
   initialisePage(s, o, pageSize, page, transaction, PAGE_TYPE.branch, level, x.flags);
   const n = to - from;
   const prefix = x.prefixOf(from + 1, to);
-  assert(branchBytes(x, from, to) <= capacity, `page ${page} cannot hold what is written to it`);
+  // Only on a damaged page can fewer separators take more room than all of them did.
+  if (branchBytes(x, from, to) > capacity) {
+    throw new CorruptionError(page, `page ${page}: its separators lie on top of each other`);
+  }
   setSlotCount(s, o, n);
   setPrefixLength(s, o, prefix);
   let e = o + pageSize - prefix;

@@ -101,6 +101,11 @@ export class WritableTree extends Tree {
     return added;
   }
 
+  /** False after a change failed half-way: the tree is not to be used until `reset`. */
+  get isWhole(): boolean {
+    return !this.changing;
+  }
+
   /** Removes key[0, keyLength). Returns whether it was there. */
   remove(key: Uint8Array, keyLength: number): boolean {
     const edit = this.edit;
@@ -118,7 +123,11 @@ export class WritableTree extends Tree {
   /** Removes every entry in the range; an end that is undefined is open. Returns how many. */
   removeRange(lower: Bound | undefined, upper: Bound | undefined): number {
     const from = this.rankOfLower(lower);
-    const entries = this.rankOfUpper(upper) - from;
+    return this.removeSpan(from, this.rankOfUpper(upper) - from);
+  }
+
+  /** Removes `entries` entries from the one at index `from` on. Returns how many: none when <= 0. */
+  removeSpan(from: number, entries: number): number {
     if (entries <= 0) return 0;
     if (entries === this.root.entries) return this.clear();
     this.begin();

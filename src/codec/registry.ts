@@ -23,6 +23,7 @@ import { msgpackValue } from './msgpack.ts';
 import { stringKey } from './string.ts';
 import { tupleKey } from './tuple.ts';
 import { describe, readFailure } from './unreadable.ts';
+import { isWellFormed } from './utf8.ts';
 import { bytesValue, noneValue, stringValue } from './values.ts';
 
 const KEY_FORMATS: { readonly [N in KeyCodecName]: KeyFormat<KeyTypes[N]> } = {
@@ -42,6 +43,13 @@ const VALUE_FORMATS: { readonly [N in ValueCodecName]: ValueFormat<ValueTypes[N]
   none: noneValue,
 };
 
+/** One format for each codec of a user: stores asked for twice are the same then. */
+const customKeys = new WeakMap<object, KeyFormat<unknown>>();
+const customValues = new WeakMap<object, ValueFormat<unknown>>();
+
+/** The record of a store holds both names, and fits a page. */
+const MAX_NAME_LENGTH = 255;
+
 export function isKeyCodecName(name: string): name is KeyCodecName {
   return Object.hasOwn(KEY_FORMATS, name);
 }
@@ -60,7 +68,12 @@ export function keyFormat(codec: unknown): KeyFormat<unknown> {
     throw unknownName('key', codec, Object.keys(KEY_FORMATS));
   }
   checkShape('key', codec);
-  return customKey(codec);
+  let format = customKeys.get(codec);
+  if (format?.name !== codec.name) {
+    format = customKey(codec);
+    customKeys.set(codec, format);
+  }
+  return format;
 }
 
 /** The format for a built-in name or a user's codec. Errors: TypeError. */
@@ -73,7 +86,12 @@ export function valueFormat(codec: unknown): ValueFormat<unknown> {
     throw unknownName('value', codec, Object.keys(VALUE_FORMATS));
   }
   checkShape('value', codec);
-  return customValue(codec);
+  let format = customValues.get(codec);
+  if (format?.name !== codec.name) {
+    format = customValue(codec);
+    customValues.set(codec, format);
+  }
+  return format;
 }
 
 function customKey(codec: KeyCodec<unknown>): KeyFormat<unknown> {
@@ -158,6 +176,12 @@ function checkShape(
   const { name, encode, decode } = codec as { readonly [property: string]: unknown };
   if (typeof name !== 'string' || name === '') {
     throw new TypeError(`The name of a ${kind} codec must be a text, but got ${describe(name)}.`);
+  }
+  if (name.length > MAX_NAME_LENGTH || !isWellFormed(name)) {
+    throw new TypeError(
+      `The name of a ${kind} codec must be at most ${MAX_NAME_LENGTH} characters without lone ` +
+        `surrogates, but got ${describe(name)}.`,
+    );
   }
   if (isKeyCodecName(name) || isValueCodecName(name)) {
     throw new TypeError(`The ${kind} codec '${name}' has the name of a built-in one.`);

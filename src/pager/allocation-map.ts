@@ -78,6 +78,9 @@ export class FreePages {
   private readonly snapshots: readonly SnapshotRoots[];
   private readonly geometry: Geometry;
   private readonly leaves = new Map<number, Int32Array>();
+  /** The bitmap page asked for last, which is most often asked for next. */
+  private lastIndex = -1;
+  private lastLeaf: Int32Array = new Int32Array(0);
 
   constructor(pages: PageReader, snapshots: readonly SnapshotRoots[]) {
     this.pages = pages;
@@ -121,6 +124,7 @@ export class FreePages {
   }
 
   private leaf(index: number): Int32Array {
+    if (index === this.lastIndex) return this.lastLeaf;
     let words = this.leaves.get(index);
     if (words === undefined) {
       words = new Int32Array(this.geometry.mapLeafBits >> 5);
@@ -134,6 +138,8 @@ export class FreePages {
       }
       this.leaves.set(index, words);
     }
+    this.lastIndex = index;
+    this.lastLeaf = words;
     return words;
   }
 }

@@ -38,10 +38,16 @@ export function createFile(path: string, pageSize: number): void {
   native().syncDirectory(dirname(path));
 }
 
-/** Writes an empty database into empty storage, and flushes it. */
-export function initialise(storage: Storage, pageSize: number): void {
+/**
+ * Writes an empty database into empty storage, and flushes it. `random`: the 24 bytes of its uuid and
+ * its secret.
+ */
+export function initialise(
+  storage: Storage,
+  pageSize: number,
+  random: Buffer = randomBytes(24),
+): void {
   const geometry = new Geometry(pageSize);
-  const random = randomBytes(24);
   const identity: DatabaseIdentity = {
     uuid: Uint8Array.from(random.subarray(0, 16)),
     secretLow: random.readInt32LE(16),

@@ -19,8 +19,9 @@ import {
 } from '../format/map-page.ts';
 import { PAGE_TYPE, pageLevel } from '../format/page-header.ts';
 import { findMapLeaf, leavesBelow, type MapPointer, readMapLeaf } from './allocation-map.ts';
+import type { Run } from './free-runs.ts';
 import type { SnapshotRoots } from './snapshot.ts';
-import type { Allocator, Run } from './space.ts';
+import type { Allocator } from './space.ts';
 import type { WritePages } from './write-pages.ts';
 
 export class MapUpdate {

@@ -9,9 +9,10 @@ import { assert } from '../assert.ts';
 import { ownNumber, setOwnNumber } from '../format/page-header.ts';
 import { placePointers } from '../format/pointers.ts';
 import { FreePages } from './allocation-map.ts';
+import type { Run } from './free-runs.ts';
 import { MapUpdate } from './map-update.ts';
 import type { SnapshotRoots } from './snapshot.ts';
-import { Allocator, type Run } from './space.ts';
+import { Allocator } from './space.ts';
 import { type DirtyRun, dirtyIndex, type WritePages } from './write-pages.ts';
 
 /** A dirty page with its place. */

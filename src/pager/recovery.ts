@@ -13,7 +13,7 @@ import { META_KIND, type Meta } from '../format/meta.ts';
 import { Job } from './job.ts';
 import type { LockWords } from './lock-words.ts';
 import type { MappedPages } from './mapped-pages.ts';
-import { type DatabaseIdentity, metaBytes, readMeta, reservationAfter } from './metas.ts';
+import { type DatabaseIdentity, metaBytes, nextSlot, readMeta, reservationAfter } from './metas.ts';
 import { rootsOfMeta, type SnapshotRoots, shortId } from './snapshot.ts';
 import type { Storage } from './storage.ts';
 import { type WalkFault, walkBornSince } from './walk.ts';
@@ -39,7 +39,7 @@ export function recoverFromSlots(
   const newest = metas[0]!;
   const fault = faultOfMeta(storage, pages, newest);
   if (fault === undefined) return recovered(newest, metas, 0);
-  const previous = metas.find((meta) => meta.transaction === newest.previousDurable);
+  const previous = slotBefore(newest, metas);
   if (wasDurable(newest, metas) || previous === undefined) {
     throw new CorruptionError(
       fault.page,
@@ -49,6 +49,16 @@ export function recoverFromSlots(
     );
   }
   return recovered(previous, metas, newest.transaction);
+}
+
+/**
+ * The meta of the snapshot before `newest`. It may stand in two slots, once confirmed; then it is the
+ * one in the slot before `newest`'s: so the next meta, which confirms it, overwrites `newest`. Else a
+ * later commit could complete the pages that `newest` lacks, and bring it back.
+ */
+function slotBefore(newest: Meta, metas: readonly Meta[]): Meta | undefined {
+  const previous = metas.filter((meta) => meta.transaction === newest.previousDurable);
+  return previous.find((meta) => nextSlot(meta.slot) === newest.slot) ?? previous[0];
 }
 
 /** The newest snapshot but one that passes a full walk: `{ recover: 'previous' }`. */
@@ -93,10 +103,11 @@ function faultOfMeta(storage: Storage, pages: MappedPages, meta: Meta): WalkFaul
 }
 
 function recovered(meta: Meta, metas: readonly Meta[], steppedBackFrom: number): Recovered {
-  // Only what is believed to be durable reserves ids: this one, and what it superseded.
-  const idsReservedUntil = metas
-    .filter((other) => other.transaction <= meta.transaction)
-    .reduce((until, other) => Math.max(until, other.idsReservedUntil), meta.transaction);
+  // Whatever any of them reserved may have been used: after going back, ids of what is given up too.
+  const idsReservedUntil = metas.reduce(
+    (until, other) => Math.max(until, other.idsReservedUntil),
+    meta.transaction,
+  );
   return { roots: rootsOfMeta(meta), slot: meta.slot, idsReservedUntil, steppedBackFrom };
 }
 
@@ -199,7 +210,7 @@ export function makePublishedDurable(
   const fault = rewriteSince(storage, pages, roots, durableId, job);
   if (fault !== undefined) return fault;
   if (lock.durableEntry === entry) return undefined;
-  const slot = (lock.entryMetaSlot(lock.durableEntry) + 1) % META_SLOT_OFFSETS.length;
+  const slot = nextSlot(lock.entryMetaSlot(lock.durableEntry));
   const reserved = reservationAfter(lock.lastIdStarted);
   const kind = META_KIND.twoFlushes;
   const bytes = metaBytes(storage, identity, roots, slot, kind, durableId, reserved);

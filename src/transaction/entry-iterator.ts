@@ -20,7 +20,7 @@ const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
 /** What an iteration gives of each entry, from the entry that it stands at. */
 export type Projection<K, V, T> = (
-  entry: Pick<EntryIterator<K, V, T>, 'readKey' | 'readValue'>,
+  entry: Pick<EntryIterator<K, V, T>, 'readKey' | 'readValue' | 'readEntry'>,
 ) => T;
 
 export class EntryIterator<K, V, T> implements IterableIterator<T> {
@@ -82,6 +82,14 @@ export class EntryIterator<K, V, T> implements IterableIterator<T> {
     cursor.loadValue();
     const { valueSegment, valueStart, valueEnd } = cursor;
     return this.definition.valueFormat.read(valueSegment.bytes, valueStart, valueEnd);
+  }
+
+  /** Both. The key's bytes are copied first: a codec may be the user's, and change the tree. */
+  readEntry(): [K, V] {
+    const key = this.key!;
+    const length = this.cursor!.copyKey(key);
+    const value = this.readValue();
+    return [this.definition.keyFormat.read(key, 0, length), value];
   }
 
   private begin(): boolean {

@@ -1,6 +1,6 @@
 /** A write transaction that its user ends by hand, from `beginWrite`. */
 
-import { TransactionClosedError } from '../errors.ts';
+import { DatabaseClosedError, TransactionClosedError, TransactionOpenError } from '../errors.ts';
 import type { Pager } from '../pager/pager.ts';
 import type { Durability, WriteSession } from '../pager/write-session.ts';
 import { tellAbandoned } from './diagnostics.ts';
@@ -50,7 +50,10 @@ export interface ManualHost {
   readonly owner: object;
   readonly durability: Durability;
   finish(core: WriteCore): { page: number; birth: number };
-  committed(transaction: number, durability: Durability): void;
+  /** Its commit went well; `changed`: it made a state. */
+  committed(transaction: number, dropped: ReadonlySet<string>, changed: boolean): void;
+  /** How the transaction is aborted when the database is closed. */
+  abortWith(abort: () => void): void;
 }
 
 export class ManualWriteTransaction extends WriteTransactionReader implements ManualTransaction {
@@ -62,6 +65,9 @@ export class ManualWriteTransaction extends WriteTransactionReader implements Ma
     this.host = host;
     this.ending = { pager: host.pager, session, ended, over: false };
     leftOpen.register(this, this.ending, this);
+    // Not by a closure over this object, which would never be collected then.
+    const left = new WeakRef(this);
+    host.abortWith(() => left.deref()?.abort());
   }
 
   get closed(): boolean {
@@ -70,6 +76,7 @@ export class ManualWriteTransaction extends WriteTransactionReader implements Ma
 
   async commit(): Promise<void> {
     this.requireActive();
+    this.requireNoPart('commit');
     const { host, ending } = this;
     const { session } = ending;
     this.close();
@@ -81,8 +88,9 @@ export class ManualWriteTransaction extends WriteTransactionReader implements Ma
         host.pager.abort(session);
         throw error;
       }
+      const { changed } = session.pages;
       await host.pager.commit(session, root.page, root.birth, host.durability);
-      host.committed(session.id, host.durability);
+      host.committed(session.id, this.core.dropped, changed);
     } finally {
       ending.ended();
     }
@@ -90,8 +98,28 @@ export class ManualWriteTransaction extends WriteTransactionReader implements Ma
 
   abort(): void {
     if (this.ending.over) return;
+    this.requireNoPart('abort');
     this.close();
     endWithout(this.ending);
+  }
+
+  protected override requireActive(): void {
+    if (this.active) return;
+    if (this.host.pager.closed) {
+      throw new DatabaseClosedError(
+        `${this.host.pager.path} is closed, and its open transaction was aborted.`,
+      );
+    }
+    throw new TransactionClosedError(
+      'The transaction was committed or aborted already. Begin another one.',
+    );
+  }
+
+  private requireNoPart(what: string): void {
+    if (this.parts === 0) return;
+    throw new TransactionOpenError(
+      `${what} was called inside a nested part of the same transaction. Let its callback end first.`,
+    );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -99,9 +127,6 @@ export class ManualWriteTransaction extends WriteTransactionReader implements Ma
   }
 
   private close(): void {
-    if (this.ending.over) {
-      throw new TransactionClosedError('The transaction was committed or aborted already.');
-    }
     this.ending.over = true;
     leftOpen.unregister(this);
     this.end();

@@ -118,6 +118,7 @@ export abstract class BaseReader implements Reader {
 
   getAll<K, V>(store: StoreRef<K, V>, key: K, range?: RangeOptions<V>): Lazy<V> {
     if (range !== undefined) unsupported('getAll with a range, for stores with multi: true,');
+    this.definition(store);
     return new LazySequence(() => {
       const value = this.get(store, key);
       return (value === undefined ? [] : [value])[Symbol.iterator]();
@@ -172,22 +173,11 @@ export abstract class BaseReader implements Reader {
   }
 
   first<K, V>(store: StoreRef<K, V>, range?: RangeOptions<K>): [K, V] | undefined {
-    return this.range(store, range === undefined ? undefined : atMostOne(range)).first();
+    return this.edge(store, range, true);
   }
 
-  last<K, V>(store: StoreRef<K, V>, range: RangeOptions<K> = {}): [K, V] | undefined {
-    const definition = this.definition(store);
-    const { lower, upper, reverse, offset, limit } = encodeRange(definition, range);
-    const tree = this.enter(definition);
-    try {
-      const begin = tree.rankOfLower(lower);
-      const end = tree.rankOfUpper(upper);
-      const size = Math.min(limit, end - begin - offset);
-      if (size <= 0) return undefined;
-      return entryAt(tree, definition, reverse ? end - offset - size : begin + offset + size - 1);
-    } finally {
-      this.leave();
-    }
+  last<K, V>(store: StoreRef<K, V>, range?: RangeOptions<K>): [K, V] | undefined {
+    return this.edge(store, range, false);
   }
 
   sample<K, V>(store: StoreRef<K, V>): [K, V] | undefined {
@@ -215,6 +205,27 @@ export abstract class BaseReader implements Reader {
     }
     this.requireOwn(definition);
     return definition;
+  }
+
+  /** The first or last entry that an iteration of the range would give. */
+  private edge<K, V>(
+    store: StoreRef<K, V>,
+    range: RangeOptions<K> | undefined,
+    first: boolean,
+  ): [K, V] | undefined {
+    const definition = this.definition(store);
+    const { lower, upper, reverse, offset, limit } = encodeRange(definition, range);
+    const tree = this.enter(definition);
+    try {
+      const begin = tree.rankOfLower(lower);
+      const end = tree.rankOfUpper(upper);
+      const size = Math.min(limit, end - begin - offset);
+      if (size <= 0) return undefined;
+      const low = reverse ? end - offset - size : begin + offset;
+      return entryAt(tree, definition, first === reverse ? low + size - 1 : low);
+    } finally {
+      this.leave();
+    }
   }
 
   private sequence<K, V, T>(
@@ -246,7 +257,8 @@ export function getValue<K, V>(
   return readValue(definition, tree.found);
 }
 
-function readValue<K, V>(definition: StoreDefinition<K, V>, found: EntryView): V {
+/** The value of the entry that a tree found. */
+export function readValue<K, V>(definition: StoreDefinition<K, V>, found: EntryView): V {
   const { valueSegment, valueStart, valueEnd } = found;
   return definition.valueFormat.read(valueSegment.bytes, valueStart, valueEnd);
 }
@@ -269,11 +281,8 @@ function entryAt<K, V>(
 interface Standing<K, V> {
   readKey(): K;
   readValue(): V;
+  readEntry(): [K, V];
 }
-const entryOf = <K, V>(entry: Standing<K, V>): [K, V] => [entry.readKey(), entry.readValue()];
+const entryOf = <K, V>(entry: Standing<K, V>): [K, V] => entry.readEntry();
 const keyAt = <K, V>(entry: Standing<K, V>): K => entry.readKey();
 const valueAt = <K, V>(entry: Standing<K, V>): V => entry.readValue();
-
-function atMostOne<K>(range: RangeOptions<K>): RangeOptions<K> {
-  return { ...range, limit: Math.min(1, range.limit ?? 1) };
-}

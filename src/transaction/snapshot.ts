@@ -1,7 +1,7 @@
 /** An explicit snapshot: one consistent state of all stores, for as long as it is open. */
 
 import type { Tree } from '../btree/tree.ts';
-import { TransactionClosedError } from '../errors.ts';
+import { DatabaseClosedError, TransactionClosedError } from '../errors.ts';
 import type { Pager } from '../pager/pager.ts';
 import type { Abandoned } from './abandoned.ts';
 import { tellAbandoned } from './diagnostics.ts';
@@ -22,7 +22,17 @@ export interface Snapshot extends Reader, Disposable {
   close(): void;
 }
 
-const leftOpen = new FinalizationRegistry((pinned: PinnedSnapshot) => {
+/** What is left of a snapshot that nobody closed. */
+interface LeftOpen {
+  readonly pager: Pager;
+  readonly pinned: PinnedSnapshot;
+  readonly onClose: (() => void) | undefined;
+}
+
+const leftOpen = new FinalizationRegistry(({ pager, pinned, onClose }: LeftOpen) => {
+  onClose?.();
+  // Closing the database closes its snapshots.
+  if (pager.closed) return;
   pinned.release();
   tellAbandoned(pinned.path, 'snapshot', pinned.roots.id);
 });
@@ -50,7 +60,7 @@ export class SnapshotReader extends BaseReader implements Snapshot {
     this.abandoned = abandoned;
     this.onClose = onClose;
     this.pinned = pins.acquire();
-    leftOpen.register(this, this.pinned, this);
+    leftOpen.register(this, { pager, pinned: this.pinned, onClose }, this);
   }
 
   get transaction(): number {
@@ -105,7 +115,12 @@ export class SnapshotReader extends BaseReader implements Snapshot {
   }
 
   private requireOpen(): void {
-    if (this.closed) {
+    if (this.pager.closed) {
+      throw new DatabaseClosedError(
+        `${this.pager.path} is closed, and its snapshots with it. Open it again.`,
+      );
+    }
+    if (this.isClosed) {
       throw new TransactionClosedError(
         `The snapshot of transaction ${this.transaction} is closed. Take a new one.`,
       );

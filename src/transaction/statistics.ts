@@ -72,6 +72,7 @@ const SAMPLED_LEAVES = 256;
 export function collectStats(
   pager: Pager,
   pinned: PinnedSnapshot,
+  readers: DatabaseStats['readers'],
   open: DatabaseStats['open'],
 ): DatabaseStats {
   const { roots } = pinned;
@@ -94,7 +95,7 @@ export function collectStats(
     pageSize,
     transaction: roots.id,
     durableTransaction: pager.durableTransaction,
-    readers: pager.listReaders(),
+    readers,
     stores: allRecords(pager.pages, roots).map(({ name, root }) => ({
       name,
       ...treeStats(pager.pages, root),

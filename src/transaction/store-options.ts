@@ -12,6 +12,7 @@ import type {
   ValueTypes,
 } from '../codec/codec.ts';
 import { isKeyCodecName, isValueCodecName, keyFormat, valueFormat } from '../codec/registry.ts';
+import { isWellFormed } from '../codec/utf8.ts';
 import { StoreMismatchError, UnsupportedError } from '../errors.ts';
 import type { StoreDescription } from '../format/catalogue.ts';
 
@@ -48,11 +49,19 @@ const NAMES: readonly string[] = [
   'create',
 ];
 
-/** Checks the options of a store. Throws TypeError, UNSUPPORTED. */
-export function checkStoreOptions(name: unknown, options: object | undefined): void {
+/** Throws TypeError for what cannot name a store. */
+export function checkStoreName(name: unknown): asserts name is string {
   if (typeof name !== 'string' || name === '') {
     throw new TypeError(`A store's name must be a non-empty string, got ${String(name)}.`);
   }
+  if (!isWellFormed(name)) {
+    throw new TypeError(`A store's name has a lone surrogate: ${JSON.stringify(name)}.`);
+  }
+}
+
+/** Checks the options of a store. Throws TypeError, UNSUPPORTED. */
+export function checkStoreOptions(name: unknown, options: object | undefined): void {
+  checkStoreName(name);
   if (options === undefined) return;
   if (typeof options !== 'object' || options === null) {
     throw new TypeError(`The options of a store must be an object, got ${String(options)}.`);

@@ -38,18 +38,46 @@ export interface VerifyReport {
 /** Pages between two reports of progress. */
 const PROGRESS_PAGES = 4096;
 
-/** Checks the snapshot, which the caller keeps. `pages` verifies at each touch. */
+const OPTIONS: readonly string[] = ['signal', 'onProgress', 'collect'];
+
+/** Throws TypeError for what are no options of `verify`. */
+export function checkVerifyOptions(options: unknown): void {
+  if (typeof options !== 'object' || options === null) {
+    throw new TypeError(`The options of verify must be an object, got ${String(options)}.`);
+  }
+  for (const [name, value] of Object.entries(options)) {
+    if (!OPTIONS.includes(name)) {
+      throw new TypeError(`verify has no option "${name}"; it has ${OPTIONS.join(', ')}.`);
+    }
+    if (value === undefined) continue;
+    const fits =
+      name === 'signal'
+        ? value instanceof AbortSignal
+        : typeof value === (name === 'collect' ? 'boolean' : 'function');
+    if (fits) continue;
+    const wanted = { signal: 'an AbortSignal', onProgress: 'a function', collect: 'true or false' };
+    throw new TypeError(
+      `${name} must be ${wanted[name as keyof typeof wanted]}, got ${String(value)}.`,
+    );
+  }
+}
+
+/**
+ * Checks the snapshot, which the caller keeps. `pages` verifies at each touch. `requireGoing`
+ * throws when the work is to stop: others ran in between.
+ */
 export async function verifySnapshot(
   pages: MappedPages,
   roots: SnapshotRoots,
   options: VerifyOptions,
+  requireGoing: () => void,
 ): Promise<VerifyReport> {
   const check = new SnapshotCheck(pages, roots, options);
   check.mapPages();
   check.catalogue();
   for (const record of check.records()) {
     await new Promise<void>((resolve) => setImmediate(resolve));
-    options.signal?.throwIfAborted();
+    requireGoing();
     check.store(record.root);
   }
   check.accounting();

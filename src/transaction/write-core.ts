@@ -7,6 +7,7 @@
  * 2. The catalogue is brought up to date once, at the commit.
  */
 
+import { assert } from '../assert.ts';
 import type { Scratch } from '../btree/scratch.ts';
 import { WritableTree } from '../btree/writable-tree.ts';
 import type { TreeRoot } from '../format/catalogue.ts';
@@ -34,6 +35,7 @@ interface OpenStore {
 export interface CorePoint {
   readonly pages: Savepoint;
   readonly catalogue: TreeRoot;
+  readonly dropped: ReadonlySet<string>;
   readonly stores: readonly {
     store: OpenStore;
     root: TreeRoot;
@@ -46,6 +48,7 @@ export class WriteCore {
   private readonly scratch: Scratch;
   private readonly catalogue: WritableTree;
   private readonly stores = new Map<string, OpenStore>();
+  private droppedNames = new Set<string>();
 
   constructor(session: WriteSession, scratch: Scratch) {
     this.session = session;
@@ -59,8 +62,25 @@ export class WriteCore {
     return this.store(definition as Definition).tree;
   }
 
+  /** Names given to `dropStore`: whoever asked for such a store has to ask again. */
+  get dropped(): ReadonlySet<string> {
+    return this.droppedNames;
+  }
+
+  /** False after a change of a tree stopped half-way: nothing may be committed then. */
+  get isWhole(): boolean {
+    for (const { tree } of this.stores.values()) if (!tree.isWhole) return false;
+    return this.catalogue.isWhole;
+  }
+
+  /** Throws unless it is whole. */
+  requireWhole(): void {
+    assert(this.isWhole, 'a tree is used after a change of it failed');
+  }
+
   /** Removes a store with all its entries. Returns whether it was there. */
   dropStore(name: string, key: Uint8Array): boolean {
+    this.droppedNames.add(name);
     const record = this.record(name, key);
     const open = this.stores.get(name);
     if (open === undefined && record === undefined) return false;
@@ -72,15 +92,28 @@ export class WriteCore {
     return this.catalogue.remove(key, key.length) || entries > 0;
   }
 
-  /** Writes the records of the stores that changed, and of those in `definitions` that are new. */
-  finish(definitions: Iterable<Definition>): { page: number; birth: number } {
+  /**
+   * Writes the records of the stores that changed, and of those in `asked` that are new. A store
+   * that is not recorded, was not asked for and has no entries is not made.
+   */
+  finish(asked: Iterable<Definition>): { page: number; birth: number } {
+    this.requireWhole();
+    const wanted = new Set<string>();
     if (this.session.pages.changed) {
-      for (const definition of definitions) this.store(definition);
+      for (const definition of asked) {
+        const { name, catalogueKey } = definition;
+        if (this.droppedNames.has(name)) continue;
+        wanted.add(name);
+        // Made by someone else meanwhile, perhaps with other codecs: its users will be told.
+        if (this.stores.has(name) || this.record(name, catalogueKey) !== undefined) continue;
+        this.store(definition);
+      }
     }
     for (const store of this.stores.values()) {
       const { root } = store.tree;
       const { recorded, definition } = store;
       if (recorded !== undefined && sameRoot(recorded, root)) continue;
+      if (recorded === undefined && root.page === 0 && !wanted.has(definition.name)) continue;
       const bytes = encodeRecord(definition.description, root);
       const key = definition.catalogueKey;
       this.catalogue.put(key, key.length, bytes, 0, bytes.length);
@@ -94,6 +127,7 @@ export class WriteCore {
     return {
       pages: this.session.pages.begin(),
       catalogue: copyRoot(this.catalogue.root),
+      dropped: new Set(this.droppedNames),
       stores: [...this.stores.values()].map((store) => ({
         store,
         root: copyRoot(store.tree.root),
@@ -110,6 +144,7 @@ export class WriteCore {
   /** Everything is as it was when the part began. */
   rollback(point: CorePoint): void {
     this.catalogue.reset(point.catalogue);
+    this.droppedNames = new Set(point.dropped);
     // Stores that the part opened go back to what the catalogue said of them before.
     const before = new Set(point.stores.map(({ store }) => store));
     for (const store of this.stores.values()) {

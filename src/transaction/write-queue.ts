@@ -41,11 +41,33 @@ interface Outcome {
   readonly value: unknown;
 }
 
+/** A transaction that its user ends by hand, as the queue sees it. */
+interface ManualHold {
+  /** It has the writer lock, or waits for it. */
+  begun: boolean;
+  /** Resolves when it is over, whether it went well or not. */
+  readonly over: Promise<void>;
+  /** Aborts it, unless its commit has begun. Undefined until it is open. */
+  abort: (() => void) | undefined;
+}
+
+/** What `openManual` gives: a session that the caller ends, saying how. */
+export interface OpenedManual {
+  readonly session: WriteSession;
+  readonly core: WriteCore;
+  /** To be called once, however it ended. */
+  readonly ended: () => void;
+  /** How the queue aborts the transaction when the database is closed. */
+  abortWith(abort: () => void): void;
+}
+
 /** Reactions of the database to what the queue does. */
 export interface QueueEvents {
   /** Stores that were asked for and are not in the file yet. */
   newStores(): Iterable<StoreDefinition<unknown, unknown>>;
-  /** A group was published. */
+  /** A group or manual transaction has ended well: it dropped those stores. */
+  ended(dropped: ReadonlySet<string>): void;
+  /** It was published: it changed something. */
   committed(transaction: number, durability: Durability): void;
 }
 
@@ -58,10 +80,15 @@ export class WriteQueue {
   private readonly scratch: Scratch;
   private queue: Queued[] = [];
   private draining: Promise<void> | undefined;
-  /** A callback runs now, or a manual transaction is open. */
-  private busy = false;
-  private manual = false;
+  /** A group runs now. */
+  private running = false;
+  /** A transaction from beginWrite is being begun, is open, or is being committed. */
+  private manual: ManualHold | undefined;
+  /** What was queued before `manual` was asked for, and runs before it. */
+  private beforeManual: Queued[] | undefined;
   private refusing = false;
+  /** Commits made while the event loop waited: a session begun meanwhile may be out of date. */
+  private syncCommits = 0;
   private readonly commits = new Set<Promise<void>>();
 
   constructor(pager: Pager, owner: object, events: QueueEvents) {
@@ -74,7 +101,7 @@ export class WriteQueue {
   /** Queues a piece; it is run at the end of the turn. */
   add<R>(work: Work<R>): Promise<R> {
     if (this.pager.closed || this.refusing) {
-      return Promise.reject(new DatabaseClosedError(`${this.pager.path} is closed.`));
+      return Promise.reject(this.closedError());
     }
     return new Promise<R>((resolve, reject) => {
       this.queue.push({ work, resolve: resolve as (value: unknown) => void, reject });
@@ -100,7 +127,8 @@ export class WriteQueue {
 
   /** Runs what is queued, and then this, and waits here until all of it is committed. */
   runSync<R>(work: Work<R>): R {
-    this.requireIdle('writeSync');
+    if (this.refusing) throw this.closedError();
+    if (this.running || this.manual?.begun === true) throw transactionOpen('writeSync');
     let outcome: { value: R } | { error: unknown } | undefined;
     this.queue.push({
       work,
@@ -117,10 +145,10 @@ export class WriteQueue {
   }
 
   /** Commits everything that is queued, here. Failures go to the promises that were given out. */
-  drainSync(): void {
+  private drainSync(): void {
     if (this.queue.length === 0) return;
-    this.requireIdle('closeSync');
     const group = this.take();
+    this.syncCommits++;
     let session: WriteSession;
     try {
       session = this.pager.beginWriteSync();
@@ -129,10 +157,11 @@ export class WriteQueue {
       return;
     }
     const durability = strongest(group);
+    let core: WriteCore;
     let outcomes: Outcome[];
     let root: { page: number; birth: number };
     try {
-      const core = new WriteCore(session, this.scratch);
+      core = new WriteCore(session, this.scratch);
       outcomes = this.runGroup(core, group);
       root = this.finish(core, outcomes);
     } catch (error) {
@@ -140,25 +169,26 @@ export class WriteQueue {
       rejectAll(group, error);
       return;
     }
+    const { changed } = session.pages;
     try {
       this.pager.commitSync(session, root.page, root.birth, durability);
     } catch (error) {
       rejectAll(group, error);
       return;
     }
-    this.events.committed(session.id, durability);
-    resolveAll(outcomes);
+    this.resolveAll(outcomes, core, changed, durability);
   }
 
-  /** Takes nothing more, and commits here what is queued. */
-  stop(what: string): void {
-    this.requireIdle(what);
-    this.refusing = true;
+  /** Takes nothing more, aborts a manual transaction, and commits here what is queued. */
+  stopSync(): void {
+    if (this.running) throw transactionOpen('closeSync');
+    this.refuse();
     this.drainSync();
   }
 
-  /** Takes nothing more. */
+  /** Takes nothing more, and aborts a manual transaction; its commit, once begun, goes on. */
   refuse(): void {
+    this.manual?.abort?.();
     this.refusing = true;
   }
 
@@ -170,31 +200,55 @@ export class WriteQueue {
     }
   }
 
+  /** The same after `refuse`, when a manual transaction cannot go on. */
+  async settleAll(): Promise<void> {
+    await this.manual?.over;
+    await this.settle();
+  }
+
   /**
    * Takes the writer lock for a transaction that its user ends by hand; queued work waits
    * meanwhile. `ended` has to be called in every case.
    */
-  async openManual(): Promise<{ session: WriteSession; core: WriteCore; ended: () => void }> {
-    if (this.manual) {
+  async openManual(): Promise<OpenedManual> {
+    if (this.refusing) throw this.closedError();
+    if (this.manual !== undefined) {
       throw new TransactionOpenError(
         'This database object has a transaction from beginWrite open. Commit or abort it first.',
       );
     }
-    this.manual = true;
+    let tellOver: () => void = () => {};
+    const over = new Promise<void>((resolve) => {
+      tellOver = resolve;
+    });
+    const hold: ManualHold = { begun: false, over, abort: undefined };
+    const ended = (): void => {
+      if (this.manual !== hold) return;
+      this.manual = undefined;
+      tellOver();
+      this.wake();
+    };
+    this.manual = hold;
+    this.beforeManual = this.queue.length > 0 ? this.queue : undefined;
     try {
       while (this.draining !== undefined) await this.draining;
-      this.busy = true;
+      hold.begun = true;
       const session = await this.pager.beginWrite();
-      const ended = (): void => {
-        this.busy = false;
-        this.manual = false;
-        this.wake();
+      let core: WriteCore;
+      try {
+        if (this.refusing) throw this.closedError();
+        core = new WriteCore(session, this.scratch);
+      } catch (error) {
+        this.pager.abort(session);
+        throw error;
+      }
+      const abortWith = (abort: () => void): void => {
+        hold.abort = abort;
+        if (this.refusing) abort();
       };
-      return { session, core: new WriteCore(session, this.scratch), ended };
+      return { session, core, ended, abortWith };
     } catch (error) {
-      this.busy = false;
-      this.manual = false;
-      this.wake();
+      ended();
       throw error;
     }
   }
@@ -204,15 +258,21 @@ export class WriteQueue {
     return core.finish(this.events.newStores());
   }
 
+  /** Whether what is queued may run now. */
+  private get mayRun(): boolean {
+    if (this.queue.length === 0) return false;
+    return this.manual === undefined || this.queue === this.beforeManual;
+  }
+
   private wake(): void {
-    if (this.draining !== undefined || this.manual || this.queue.length === 0) return;
-    this.draining = this.drain();
+    if (this.draining === undefined && this.mayRun) this.draining = this.drain();
   }
 
   private async drain(): Promise<void> {
     // The end of the turn: all microtasks that are queued now may add to the group.
     await new Promise<void>((resolve) => process.nextTick(resolve));
-    while (this.queue.length > 0 && !this.manual) {
+    while (this.mayRun) {
+      const { syncCommits } = this;
       let session: WriteSession;
       try {
         session = await this.pager.beginWrite();
@@ -220,8 +280,10 @@ export class WriteQueue {
         rejectAll(this.take(), error);
         continue;
       }
-      if (this.queue.length === 0) this.pager.abort(session);
-      else this.commitGroup(session);
+      // A writeSync that came in between may have made a newer state than the session's base.
+      const current = syncCommits === this.syncCommits;
+      if (current && this.queue.length > 0) this.commitGroup(session);
+      else this.pager.abort(session);
     }
     this.draining = undefined;
     this.wake();
@@ -231,10 +293,11 @@ export class WriteQueue {
   private commitGroup(session: WriteSession): void {
     const group = this.take();
     const durability = strongest(group);
+    let core: WriteCore;
     let outcomes: Outcome[];
     let root: { page: number; birth: number };
     try {
-      const core = new WriteCore(session, this.scratch);
+      core = new WriteCore(session, this.scratch);
       outcomes = this.runGroup(core, group);
       root = this.finish(core, outcomes);
     } catch (error) {
@@ -242,12 +305,10 @@ export class WriteQueue {
       rejectAll(group, error);
       return;
     }
+    const { changed } = session.pages;
     const commit = this.pager.commit(session, root.page, root.birth, durability);
     const ended = commit.then(
-      () => {
-        this.events.committed(session.id, durability);
-        resolveAll(outcomes);
-      },
+      () => this.resolveAll(outcomes, core, changed, durability),
       (error: unknown) => rejectOutcomes(outcomes, error),
     );
     this.commits.add(ended);
@@ -265,25 +326,47 @@ export class WriteQueue {
    */
   private runGroup(core: WriteCore, group: readonly Queued[]): Outcome[] {
     const outcomes: Outcome[] = [];
-    this.busy = true;
+    this.running = true;
     try {
       for (const queued of group) {
         const { work } = queued;
         const point = work.undoable ? core.begin() : undefined;
         try {
           const value = work.run(core);
-          if (point !== undefined) core.release(point);
+          if (point !== undefined) {
+            // The callback may have caught the error of a change that stopped half-way.
+            core.requireWhole();
+            core.release(point);
+          }
           outcomes.push({ queued, value });
         } catch (error) {
           if (point !== undefined) core.rollback(point);
-          else if (!isRefusal(error)) throw error;
+          else if (!isRefusal(error) || !core.isWhole) throw error;
           queued.reject(error);
         }
       }
     } finally {
-      this.busy = false;
+      this.running = false;
     }
     return outcomes;
+  }
+
+  /** The users' promises first: what hears of the commit may throw. */
+  private resolveAll(
+    outcomes: readonly Outcome[],
+    core: WriteCore,
+    changed: boolean,
+    durability: Durability,
+  ): void {
+    for (const { queued, value } of outcomes) queued.resolve(value);
+    // Its end may be told after a closeSync that waited for it.
+    if (this.pager.closed) return;
+    this.events.ended(core.dropped);
+    if (changed) this.events.committed(core.session.id, durability);
+  }
+
+  private closedError(): DatabaseClosedError {
+    return new DatabaseClosedError(`${this.pager.path} is closed. Open it again.`);
   }
 
   private take(): Queued[] {
@@ -292,14 +375,13 @@ export class WriteQueue {
     this.bytes = 0;
     return group;
   }
+}
 
-  private requireIdle(what: string): void {
-    if (!this.busy) return;
-    throw new TransactionOpenError(
-      `${what} was called while a write transaction of the same database object is open. ` +
-        'Use that transaction, or end it first.',
-    );
-  }
+function transactionOpen(what: string): TransactionOpenError {
+  return new TransactionOpenError(
+    `${what} was called while a write transaction of the same database object is open. ` +
+      'Use that transaction, or end it first.',
+  );
 }
 
 /** Whether a single call was refused before it changed anything. */
@@ -317,10 +399,6 @@ const REFUSALS: ReadonlySet<string> = new Set([
 function strongest(group: readonly Queued[]): Durability {
   if (group.some(({ work }) => work.durability === 'commit')) return 'commit';
   return group.some(({ work }) => work.durability === 'interval') ? 'interval' : 'manual';
-}
-
-function resolveAll(outcomes: readonly Outcome[]): void {
-  for (const { queued, value } of outcomes) queued.resolve(value);
 }
 
 function rejectOutcomes(outcomes: readonly Outcome[], error: unknown): void {

@@ -1,15 +1,17 @@
 /** A write transaction, as its callback sees it. */
 
 import type { Tree } from '../btree/tree.ts';
+import type { WritableTree } from '../btree/writable-tree.ts';
 import { EncodedValue } from '../codec/codec.ts';
 import { TransactionClosedError, UnsupportedError } from '../errors.ts';
 import type { Pager } from '../pager/pager.ts';
 import { catalogueKey } from './catalogue.ts';
 import type { Iteration } from './entry-iterator.ts';
 import { requireOwn } from './latest.ts';
-import { encodeRange, type RangeOptions } from './range.ts';
-import { BaseReader, getValue, type Reader } from './reader.ts';
+import { type EncodedRange, encodeRange, type RangeOptions } from './range.ts';
+import { BaseReader, getValue, type Reader, unsupported } from './reader.ts';
 import type { StoreDefinition, StoreRef } from './store-definition.ts';
+import { checkStoreName } from './store-options.ts';
 import type { WriteCore } from './write-core.ts';
 
 /** Conditions and extras of a put. */
@@ -78,11 +80,47 @@ export function checkPutOptions(options: PutOptions | undefined): void {
   }
 }
 
+/** Checks the options of a remove. Throws TypeError, UNSUPPORTED. */
+export function checkRemoveOptions(options: unknown): void {
+  if (options === undefined) return;
+  if (typeof options !== 'object' || options === null) {
+    throw new TypeError(`The options of remove must be an object, got ${String(options)}.`);
+  }
+  for (const [name, value] of Object.entries(options)) {
+    if (name !== 'ifVersion' && name !== 'value') {
+      throw new TypeError(`remove has no option "${name}"; it has ifVersion, value.`);
+    }
+    if (value !== undefined) unsupported(`remove with ${name}`);
+  }
+}
+
+/** Removes the entries of a range from a tree; limit, offset and direction as in an iteration. */
+export function removeEncodedRange(tree: WritableTree, range: EncodedRange): number {
+  const { lower, upper, offset, limit, reverse } = range;
+  const begin = tree.rankOfLower(lower);
+  const end = tree.rankOfUpper(upper);
+  const size = Math.min(limit, end - begin - offset);
+  return tree.removeSpan(reverse ? end - offset - size : begin + offset, size);
+}
+
+/** Checks and encodes the range of a removeRange. */
+export function encodeRemoval<K>(
+  definition: StoreDefinition<K, unknown>,
+  range: RangeOptions<K>,
+): EncodedRange {
+  if (typeof range !== 'object' || range === null) {
+    throw new TypeError(`removeRange takes a range, got ${String(range)}. To remove all, clear.`);
+  }
+  return encodeRange(definition, range);
+}
+
 export class WriteTransactionReader extends BaseReader implements WriteTransaction {
   protected readonly pager: Pager;
   protected readonly core: WriteCore;
   private readonly owner: object;
   private isActive = true;
+  /** Nested parts that run now. */
+  protected parts = 0;
   private readonly encoded = new EncodedValue();
 
   constructor(pager: Pager, core: WriteCore, owner: object) {
@@ -108,15 +146,18 @@ export class WriteTransactionReader extends BaseReader implements WriteTransacti
   put<K, V>(store: StoreRef<K, V>, key: K, value: V, options?: PutOptions): boolean {
     checkPutOptions(options);
     const definition = this.definition(store);
-    const tree = this.core.tree(this.usable(definition));
+    this.requireActive();
     const { encoded } = this;
     // The value first: its codec may be the user's and read other keys.
     definition.encodeValue(value, encoded);
+    // Noted before the key's codec runs, which may be the user's, too, and put something else.
+    const { bytes: valueBytes, start, end } = encoded;
     const length = definition.key.encode(definition.keyFormat, key);
     const { bytes } = definition.key;
     const absent = options?.ifAbsent === true || options?.ifVersion === null;
+    const tree = this.core.tree(this.usable(definition));
     if (absent && tree.find(bytes, length)) return false;
-    tree.put(bytes, length, encoded.bytes, encoded.start, encoded.end, options?.append === true);
+    tree.put(bytes, length, valueBytes, start, end, options?.append === true);
     return true;
   }
 
@@ -125,9 +166,7 @@ export class WriteTransactionReader extends BaseReader implements WriteTransacti
     key: K,
     options?: { ifVersion?: number; value?: V },
   ): boolean {
-    if (options?.ifVersion !== undefined || options?.value !== undefined) {
-      throw new UnsupportedError('remove with options is not supported by this version yet.');
-    }
+    checkRemoveOptions(options);
     const definition = this.definition(store);
     const tree = this.core.tree(this.usable(definition));
     const length = definition.key.encode(definition.keyFormat, key);
@@ -150,15 +189,8 @@ export class WriteTransactionReader extends BaseReader implements WriteTransacti
   }
 
   removeRange<K, V>(store: StoreRef<K, V>, range: RangeOptions<K>): number {
-    if (typeof range !== 'object' || range === null) {
-      throw new TypeError(`removeRange takes a range, got ${String(range)}. To remove all, clear.`);
-    }
-    const definition = this.definition(store);
-    const encoded = encodeRange(definition, range);
-    if (encoded.offset !== 0 || encoded.limit !== Infinity || encoded.reverse) {
-      throw new TypeError('removeRange takes bounds and prefix only.');
-    }
-    return this.core.tree(this.usable(definition)).removeRange(encoded.lower, encoded.upper);
+    const definition = this.usable(this.definition(store));
+    return removeEncodedRange(this.core.tree(definition), encodeRemoval(definition, range));
   }
 
   clear<K, V>(store: StoreRef<K, V>): number {
@@ -168,7 +200,7 @@ export class WriteTransactionReader extends BaseReader implements WriteTransacti
 
   dropStore(name: string): boolean {
     this.requireActive();
-    if (typeof name !== 'string') throw new TypeError(`A store's name is a string.`);
+    checkStoreName(name);
     return this.core.dropStore(name, catalogueKey(name));
   }
 
@@ -177,14 +209,19 @@ export class WriteTransactionReader extends BaseReader implements WriteTransacti
     if (typeof fn !== 'function')
       throw new TypeError(`nested takes a function, got ${String(fn)}.`);
     const point = this.core.begin();
+    this.parts++;
     try {
       const result = fn(this);
       requireNoPromise(result);
+      // It may have caught the error of a change that stopped half-way.
+      this.core.requireWhole();
       this.core.release(point);
       return result;
     } catch (error) {
       this.core.rollback(point);
       throw error;
+    } finally {
+      this.parts--;
     }
   }
 

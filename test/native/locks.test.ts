@@ -1,19 +1,22 @@
 import { Worker } from 'node:worker_threads';
 import { describe, expect, test } from 'vitest';
 import type { NativeFile } from '../../src/pager/native.ts';
-import { acquire, create, fixture, newPath, note, open, sleep, start, thrown } from './support.ts';
+import {
+  acquire,
+  create,
+  fixture,
+  newPath,
+  note,
+  open,
+  sleep,
+  start,
+  thrown,
+  until,
+} from './support.ts';
 
 function pair(): [NativeFile, NativeFile, string] {
   const path = newPath();
   return [create(path, 4096), open(path), path];
-}
-
-async function until(holds: () => boolean, ms = 5000): Promise<void> {
-  const end = performance.now() + ms;
-  while (!holds()) {
-    if (performance.now() > end) throw new Error('did not come true in time');
-    await sleep(2);
-  }
 }
 
 describe('a lock on a byte', () => {

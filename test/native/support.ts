@@ -142,6 +142,15 @@ export function startCommand(command: string, ...parameters: readonly string[]):
 export const sleep = (ms: number): Promise<void> =>
   new Promise((resolve) => setTimeout(resolve, ms));
 
+/** Waits until something is so; fails when that takes longer than `ms`. */
+export async function until(holds: () => boolean, ms = 10_000): Promise<void> {
+  const end = performance.now() + ms;
+  while (!holds()) {
+    if (performance.now() > end) throw new Error('did not come true in time');
+    await sleep(2);
+  }
+}
+
 /** Whether the addon runs under AddressSanitizer (scripts/sanitize.sh). */
 export const sanitized: boolean = process.env.COPPICE_SANITIZED === '1';
 

@@ -44,7 +44,7 @@ export const SMALL_MIX: Mix = {
 
 export const DEFAULT_EXPLORER: ExplorerOptions = {
   sim: DEFAULT_SIM,
-  limits: { exhaustiveUnits: 8, random: 40, tearEvery: 32 },
+  limits: { exhaustiveUnits: 8, random: 40, singles: 64, tearEvery: 32 },
   mix: SMALL_MIX,
   depth: 3,
   again: 0.4,
@@ -150,7 +150,7 @@ export class Explorer {
       moments.push(this.moment(machine, history));
     } catch (error) {
       throw new BrokenPromise(
-        `depth ${depth}, image ${met.images}, allowed ${allowed.ids.join()}: ` +
+        `depth ${depth}, image ${met.images} (${describe(image)}), allowed ${allowed.ids.join()}: ` +
           (error instanceof Error ? (error.stack ?? error.message) : String(error)),
         { cause: error },
       );
@@ -160,7 +160,12 @@ export class Explorer {
     for (; again > 0; again--) {
       if (!random.chance(again)) continue;
       const moment = random.pick(moments);
-      this.tryImage(randomImage(moment.point, random), moment.allowed, depth + 1);
+      try {
+        this.tryImage(randomImage(moment.point, random), moment.allowed, depth + 1);
+      } catch (error) {
+        if (error instanceof BrokenPromise) error.message += `\n  after ${describe(image)}`;
+        throw error;
+      }
     }
   }
 
@@ -204,6 +209,18 @@ function allowedNow(machine: SimMachine, history: History): Allowed {
   const durable = lock.entryId(entry);
   if (!allowed.ids.includes(durable)) return allowed;
   return { ...allowed, ids: allowed.ids.filter((id) => id >= durable) };
+}
+
+/** The metas of an image, for messages. */
+function describe(image: DiskImage): string {
+  const metas = META_SLOT_OFFSETS.map((offset, slot) => {
+    const bytes = image.segments[0]!.subarray(offset, offset + META_SLOT_BYTES);
+    const reading = decodeMeta(bytes, slot, metaHash);
+    if (reading.kind !== 'valid') return reading.kind;
+    const { transaction, previousDurable, kind, filePages, idsReservedUntil } = reading.meta;
+    return `${transaction} after ${previousDurable} kind ${kind} ${filePages}p ids ${idsReservedUntil}`;
+  });
+  return `${image.sizeBytes} bytes; ${metas.join('; ')}`;
 }
 
 function metaHash(bytes: Uint8Array, start: number, end: number, target: Uint8Array): void {

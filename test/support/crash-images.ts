@@ -14,6 +14,8 @@ import type { Random } from './sim-random.ts';
 export interface ImageLimits {
   readonly exhaustiveUnits: number;
   readonly random: number;
+  /** With more units than this, so many of them are drawn for "each one missing, present, trash". */
+  readonly singles: number;
   /** Tears of each meta sector: at this many bytes from each other. */
   readonly tearEvery: number;
 }
@@ -39,22 +41,28 @@ export function* crashImages(
   limits: ImageLimits,
   random: Random,
 ): Generator<DiskImage> {
+  for (const choice of choicesOf(point, limits, random)) yield imageOf(point, choice);
+}
+
+function imageOf(point: CrashPoint, { sectors, size }: Choice): DiskImage {
+  return withSectors(point.disk, point.segmentBytes, sectors, size);
+}
+
+function choicesOf(point: CrashPoint, limits: ImageLimits, random: Random): Generator<Choice> {
   const units: Unit[] = [...point.sectors].map(([sector, versions]) => ({
     sector,
     versions: [undefined, ...versions.map(({ bytes }) => bytes)],
     sequences: [0, ...versions.map(({ sequence }) => sequence)],
   }));
   const sizes = [...new Set([point.disk.sizeBytes, ...point.sizes.map(({ bytes }) => bytes)])];
-  const image = ({ sectors, size }: Choice): DiskImage =>
-    withSectors(point.disk, point.segmentBytes, sectors, size);
-  for (const choice of choices(units, sizes, point, limits, random)) yield image(choice);
+  return choices(units, sizes, point, limits, random);
 }
 
 /** One image of a crash point, any. */
 export function randomImage(point: CrashPoint, random: Random): DiskImage {
-  const limits = { exhaustiveUnits: -1, random: 1, tearEvery: SECTOR_BYTES };
-  const all = [...crashImages(point, limits, random)];
-  return random.pick(all);
+  const limits = { exhaustiveUnits: -1, random: 1, singles: 2, tearEvery: SECTOR_BYTES };
+  const all = [...choicesOf(point, limits, random)];
+  return imageOf(point, random.pick(all));
 }
 
 function* choices(
@@ -66,15 +74,16 @@ function* choices(
 ): Generator<Choice> {
   const newestSize = sizes[sizes.length - 1]!;
   const newest = (): Choice => choose(units, (unit) => unit.versions.length - 1, newestSize);
+  const singles = drawn(units, limits.singles, random);
   const combinations = units.reduce((n, unit) => n * unit.versions.length, sizes.length);
   if (combinations <= 2 ** limits.exhaustiveUnits) yield* everyCombination(units, sizes);
   else {
-    yield* prefixes(units, point);
+    yield* prefixes(units, point, limits.singles, random);
     const oldest = (): Choice => choose(units, () => 0, newestSize);
     yield oldest();
     yield newest();
     for (const size of sizes) yield { ...newest(), size };
-    for (const unit of units) {
+    for (const unit of singles) {
       for (let v = 0; v < unit.versions.length - 1; v++) yield withVersion(newest(), unit, v);
       for (let v = 1; v < unit.versions.length; v++) yield withVersion(oldest(), unit, v);
     }
@@ -90,8 +99,8 @@ function* choices(
     if (META_SECTORS.includes(unit.sector)) {
       yield* tears(unit, newest, point, limits.tearEvery);
     }
-    yield withBytes(newest(), unit.sector, trash(random));
   }
+  for (const unit of singles) yield withBytes(newest(), unit.sector, trash(random));
   for (let i = 0; i < Math.min(units.length, limits.random); i++) {
     const choice = choose(units, (unit) => random.below(unit.versions.length), random.pick(sizes));
     yield withBytes(choice, random.pick(units).sector, trash(random));
@@ -111,10 +120,15 @@ function* everyCombination(units: readonly Unit[], sizes: readonly number[]): Ge
 }
 
 /** The log cut off after each of its writes and size changes. */
-function* prefixes(units: readonly Unit[], point: CrashPoint): Generator<Choice> {
+function* prefixes(
+  units: readonly Unit[],
+  point: CrashPoint,
+  most: number,
+  random: Random,
+): Generator<Choice> {
   const cuts = new Set(point.sizes.map(({ sequence }) => sequence));
   for (const { sequences } of units) for (const sequence of sequences) cuts.add(sequence);
-  for (const cut of cuts) {
+  for (const cut of drawn([...cuts], most, random)) {
     const size = point.sizes.reduce(
       (bytes, s) => (s.sequence <= cut ? s.bytes : bytes),
       point.disk.sizeBytes,
@@ -172,6 +186,12 @@ function withVersion(choice: Choice, unit: Unit, version: number): Choice {
 function withBytes(choice: Choice, sector: number, bytes: Uint8Array): Choice {
   choice.sectors.set(sector, bytes);
   return choice;
+}
+
+/** All of them, or so many drawn at random. */
+function drawn<T>(items: readonly T[], most: number, random: Random): readonly T[] {
+  if (items.length <= most) return items;
+  return Array.from({ length: most }, () => random.pick(items));
 }
 
 function trash(random: Random): Uint8Array {

@@ -74,7 +74,7 @@ export function mixedDurabilities(explorer: Explorer, commits: number): Moment[]
   const run = new Run(explorer);
   const writers = [run.open(), run.open()];
   const reader = run.open();
-  const pinned: { id: number; pages: number }[] = [];
+  const pinned: number[] = [];
   const record = run.machine.beforeFlush;
   run.machine.beforeFlush = (point) => {
     record?.(point);
@@ -90,14 +90,10 @@ export function mixedDurabilities(explorer: Explorer, commits: number): Moment[]
     process.commit(run.changes(), random.pick(ALL));
     if (random.chance(0.2)) process.flush();
     if (random.chance(0.4)) {
-      const roots = reader.pager.readers.pin();
-      pinned.push({ id: roots.id, pages: roots.pagesInUse });
-      const same = pinned.filter(({ id }) => id === roots.id);
-      if (same.length > 1 || pinned.length > 3) {
-        reader.pager.readers.unpin(pinned.shift()!.id);
-      }
+      if (pinned.length === 3) reader.pager.readers.unpin(pinned.shift()!);
+      pinned.push(reader.pager.readers.pin().id);
     }
-    for (const { id } of pinned) {
+    for (const id of pinned) {
       const { lock } = reader.pager;
       const roots = lock.entryRoots(lock.findEntry(id | 0));
       if (roots.id !== id) throw new Error(`the pinned snapshot ${id} is not retained`);

@@ -38,7 +38,7 @@ export interface SimOptions {
 export const DEFAULT_SIM: SimOptions = {
   pageSize: 1024,
   segmentBytes: 2 ** 15,
-  maxReaders: 4,
+  maxReaders: 8,
   storage: (machine) => new RecordingStorage(machine),
 };
 
@@ -52,11 +52,14 @@ function encodeKey(key: number): Uint8Array {
   return keyBytes;
 }
 
+/** The same in each run, so that a seed repeats it. */
+const IDENTITY = Buffer.from('a simulated database, 24', 'latin1');
+
 /** A machine with an empty database, flushed. */
 export function newMachine(options: SimOptions, counts: MachineCounts = noCounts()): SimMachine {
   const machine = new SimMachine(options.segmentBytes, undefined, counts);
   const storage = new RecordingStorage(machine);
-  initialise(storage, options.pageSize);
+  initialise(storage, options.pageSize, IDENTITY);
   storage.close();
   return machine;
 }

@@ -1,0 +1,50 @@
+/**
+ * One contender with one workload, in a process of its own: sets up, says so, does a round whenever
+ * it is told to, and tells how long that took. Started by runner.ts.
+ */
+
+import { contenderNamed } from './contenders/all.ts';
+import { ascendingKeys, valueBytes } from './data.ts';
+import { writesOfThisProcess } from './process-writes.ts';
+import type { ChildTask, Reply, Request } from './protocol.ts';
+import { workloadNamed } from './workloads/all.ts';
+import type { Prepared } from './workloads/workload.ts';
+
+const task: ChildTask = JSON.parse(process.argv[2] ?? '');
+const contender = contenderNamed(task.contender);
+let prepared: Prepared | undefined;
+
+process.on('message', (request: Request) => {
+  answer(request).catch((error: unknown) => {
+    console.error(error);
+    process.exit(1);
+  });
+});
+tell({ kind: 'started' });
+
+async function answer(request: Request): Promise<void> {
+  if (request === 'fill') {
+    const start = performance.now();
+    const session = contender.open(task.folder);
+    await session.fill(ascendingKeys(task.scale.rows), valueBytes());
+    await session.close();
+    tell({ kind: 'filled', ms: performance.now() - start });
+  } else if (request === 'round') {
+    prepared ??= workloadNamed(task.workload).prepare({ ...task, contender });
+    // Each begins with the garbage of those before it gone, and pays for its own.
+    globalThis.gc?.();
+    const before = writesOfThisProcess();
+    const round = await prepared.round();
+    const after = writesOfThisProcess();
+    const writes = { calls: after.calls - before.calls, bytes: after.bytes - before.bytes };
+    tell({ kind: 'round', ...round, writes });
+  } else {
+    await prepared?.close();
+    tell({ kind: 'closed' });
+    process.disconnect();
+  }
+}
+
+function tell(reply: Reply): void {
+  process.send?.(reply);
+}

@@ -1,0 +1,125 @@
+/** Figures as text: Markdown tables, which a terminal shows well enough too. */
+
+import type { HeapReport } from './heap.ts';
+import { isMemory, type Machine } from './machine.ts';
+import { microseconds, type Summary } from './summary.ts';
+import type { Goal } from './workloads/workload.ts';
+
+export function machineText(machine: Machine): string {
+  const versions = Object.entries(machine.versions).map(([name, version]) => `${name} ${version}`);
+  const gigabytes = (machine.memoryBytes / 2 ** 30).toFixed(0);
+  const lines = [
+    `${machine.date.slice(0, 16).replace('T', ' ')} UTC, Node ${machine.node}, ${versions.join(', ')}`,
+    `${machine.processor}, ${machine.cores} cores, ${gigabytes} GiB, ${machine.system}, data on ` +
+      `${machine.filesystem}; load ${machine.loadBefore} before, ${machine.loadAfter} after`,
+  ];
+  if (isMemory(machine.filesystem)) {
+    lines.push('The data lies in memory: figures of durable writes say nothing. Give --dir.');
+  }
+  return lines.join('\n');
+}
+
+/** Each contender's variant in each workload. */
+export function timesTable(summaries: readonly Summary[]): string {
+  const rows = summaries.flatMap(({ workload, results, ours }) =>
+    results.map((result, i) => {
+      const each = microseconds(result);
+      return [
+        i === 0 ? `${workload.name}: ${workload.title}` : '',
+        i === 0 ? workload.durability : '',
+        `${result.contender} ${result.variant}`,
+        time(each),
+        spread(result.ms.map((ms) => (ms * 1000) / result.operations)),
+        result === ours ? '1' : (each / microseconds(ours)).toFixed(2),
+      ];
+    }),
+  );
+  return table(['workload', 'durability', 'contender', 'median', 'rounds', 'x ours'], rows, 'lllrrr');
+}
+
+/** Each workload's goal. */
+export function goalsTable(summaries: readonly Summary[]): string {
+  const rows = summaries.map(({ workload, peer, ours, ratio, reached }) => [
+    workload.name,
+    peer === undefined ? '' : `${peer.contender} ${peer.variant}`,
+    ratio === undefined ? '' : `${ratio.toFixed(2)} x as fast`,
+    workload.goal.kind === 'ms' ? `${time(microseconds(ours))}` : '',
+    goalText(workload.goal),
+    reached ? 'yes' : 'NO',
+  ]);
+  return table(['workload', 'best peer', 'ratio', 'time', 'goal', 'reached'], rows, 'llrrll');
+}
+
+/** What the writes cost, in exact figures. */
+export function countsTable(summaries: readonly Summary[]): string {
+  const rows = summaries
+    .filter(({ ours }) => ours.bytesPut > 0)
+    .flatMap(({ workload, results }) =>
+      results.map((result) => {
+        const rounds = result.ms.length;
+        const commits = workload.task === 'put' ? result.operations : result.operations / 1000;
+        return [
+          workload.name,
+          `${result.contender} ${result.variant}`,
+          (result.writeCalls / (commits * rounds)).toFixed(1),
+          (result.writeBytes / (commits * rounds) / 1024).toFixed(1),
+          (result.writeBytes / result.bytesPut).toFixed(1),
+          (result.fileBytes / 2 ** 20).toFixed(1),
+        ];
+      }),
+    );
+  const head = ['workload', 'contender', 'write calls a commit', 'KiB a commit', 'bytes a byte put'];
+  return table([...head, 'file after, MiB'], rows, 'llrrrr');
+}
+
+export function heapText({ withDatabase, without, mappedBytes, gets }: HeapReport): string {
+  const row = (name: string, usage: HeapReport['without']): string[] => [
+    name,
+    (usage.heapBytes / 1024).toFixed(0),
+    (usage.externalBytes / 1024).toFixed(0),
+    String(usage.fullCollections),
+    String(usage.smallCollections),
+  ];
+  const head = ['process', 'heap grew, KiB', 'external grew, KiB', 'full GCs', 'small GCs'];
+  const mapped = (mappedBytes / 2 ** 30).toFixed(0);
+  return table(
+    head,
+    [
+      row(`${mapped} GiB mapped, ${gets} searches`, withDatabase),
+      row('the same keys, no database', without),
+    ],
+    'lrrrr',
+  );
+}
+
+function goalText(goal: Goal): string {
+  if (goal.kind === 'ms') return `at most ${goal.atMost} ms`;
+  return `${goal.now} x now, ${goal.later} x later`;
+}
+
+function time(us: number): string {
+  if (us >= 100) return `${(us / 1000).toFixed(us >= 10_000 ? 1 : 2)} ms`;
+  return `${us.toFixed(us >= 10 ? 1 : 2)} us`;
+}
+
+function spread(us: readonly number[]): string {
+  return `${time(Math.min(...us))} - ${time(Math.max(...us))}`;
+}
+
+/** `sides`: l or r for each column. */
+function table(head: readonly string[], rows: readonly (readonly string[])[], sides: string): string {
+  const widths = head.map((title, i) =>
+    Math.max(title.length, ...rows.map((row) => row[i]?.length ?? 0)),
+  );
+  const line = (cells: readonly string[]): string => {
+    const padded = cells.map((cell, i) => {
+      const width = widths[i] ?? 0;
+      return sides[i] === 'r' ? cell.padStart(width) : cell.padEnd(width);
+    });
+    return `| ${padded.join(' | ')} |`;
+  };
+  const rule = widths.map((width, i) =>
+    sides[i] === 'r' ? `${'-'.repeat(width - 1)}:` : '-'.repeat(width),
+  );
+  return [line(head), line(rule), ...rows.map(line)].join('\n');
+}

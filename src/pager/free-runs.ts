@@ -1,0 +1,65 @@
+/** The free runs of a stretch of the file, and the choice among them. */
+
+/** Contiguous pages. */
+export interface Run {
+  readonly page: number;
+  readonly count: number;
+}
+
+/** Runs of so many pages and more are one as good as another. */
+const LONG_RUN = 1024;
+
+/** Runs in the order in which they were found. */
+export class FreeRuns {
+  /** Pages in all of them. */
+  pages = 0;
+  private readonly starts: number[] = [];
+  private readonly lengths: number[] = [];
+
+  add(page: number, length: number): void {
+    this.starts.push(page);
+    this.lengths.push(length);
+    this.pages += length;
+  }
+
+  /** The first of them that have `count` pages, the last one cut to fit; all when they have fewer. */
+  first(count: number): Run[] {
+    const runs: Run[] = [];
+    let missing = count;
+    for (let i = 0; missing > 0 && i < this.starts.length; i++) {
+      const taken = Math.min(this.lengths[i]!, missing);
+      runs.push({ page: this.starts[i]!, count: taken });
+      missing -= taken;
+    }
+    return runs;
+  }
+
+  /**
+   * The longest of them that have `count` pages, none shorter than `least`, one or more cut to fit;
+   * all of these when they have fewer. In the order in which they were found.
+   */
+  longest(count: number, least: number): Run[] {
+    const pagesByLength = new Int32Array(LONG_RUN + 1);
+    for (const length of this.lengths) pagesByLength[Math.min(length, LONG_RUN)]! += length;
+    // All runs of the classes above `shortest` are taken, and of that class what is still missing.
+    let shortest = LONG_RUN;
+    let missing = count;
+    while (shortest > least && pagesByLength[shortest]! < missing) {
+      missing -= pagesByLength[shortest]!;
+      shortest--;
+    }
+    const runs: Run[] = [];
+    for (let i = 0; i < this.starts.length; i++) {
+      const page = this.starts[i]!;
+      const length = this.lengths[i]!;
+      if (Math.min(length, LONG_RUN) > shortest) {
+        runs.push({ page, count: length });
+      } else if (length >= shortest && missing > 0) {
+        const taken = Math.min(length, missing);
+        runs.push({ page, count: taken });
+        missing -= taken;
+      }
+    }
+    return runs;
+  }
+}
