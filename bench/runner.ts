@@ -20,6 +20,7 @@ export interface Result {
   readonly operations: number;
   /** Of each round, in its order, without the first, which warms up. */
   readonly ms: readonly number[];
+  readonly cpuMs: readonly number[];
   /** In all of these rounds: what was put, and what the process wrote for it. */
   readonly bytesPut: number;
   readonly writeCalls: number;
@@ -109,6 +110,7 @@ class Lane {
       variant,
       operations: this.replies[0]?.operations ?? 0,
       ms: this.replies.map((reply) => reply.ms),
+      cpuMs: this.replies.map((reply) => reply.cpuMs),
       bytesPut: sum((reply) => reply.bytesPut),
       writeCalls: sum((reply) => reply.writes.calls),
       writeBytes: sum((reply) => reply.writes.bytes),

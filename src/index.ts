@@ -26,7 +26,7 @@ export type { Durability } from './pager/write-session.ts';
 export type { StoreOf } from './store.ts';
 export type { Lazy } from './transaction/lazy.ts';
 export type { ManualTransaction } from './transaction/manual-transaction.ts';
-export type { RangeOptions } from './transaction/range.ts';
+export type { Leading, Prefix, RangeOptions } from './transaction/range.ts';
 export type { Blob, Entry, Reader, ValueView } from './transaction/reader.ts';
 export type { Snapshot } from './transaction/snapshot.ts';
 export type { DatabaseStats } from './transaction/statistics.ts';

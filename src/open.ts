@@ -1,6 +1,6 @@
 /** Opening a database: from a path and options to a Database. */
 
-import { realpathSync, type Stats, statfsSync, statSync } from 'node:fs';
+import { lstatSync, realpathSync, type Stats, statfsSync, statSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
 import type { BackupSource } from './database.ts';
 import { Database } from './database.ts';
@@ -140,6 +140,13 @@ function make(path: string, options: CheckedOptions): string {
   if (!options.create || options.readOnly) {
     const why = options.readOnly ? 'readOnly: true' : 'create: false';
     throw new DatabaseNotFoundError(path, `${path} does not exist, and ${why} was given.`);
+  }
+  if (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink()) {
+    throw new CannotOpenError(
+      path,
+      `${path} is a symbolic link to something that does not exist. Open the path that it names, ` +
+        'or remove it.',
+    );
   }
   const folder = dirname(path);
   const stats = statSync(folder, { throwIfNoEntry: false });

@@ -6,7 +6,7 @@
 
 import { truncateSync } from 'node:fs';
 import { keyOf, VALUE_BYTES } from '../data.ts';
-import type { Place, Prepared, Workload } from './workload.ts';
+import { type Place, type Prepared, startClock, type Workload } from './workload.ts';
 
 const LARGE_BYTES = 64 * 2 ** 30;
 
@@ -37,14 +37,14 @@ export const openlarge: Workload = {
 function opening({ contender, folder, variant, scale }: Place): Prepared {
   return {
     async round() {
-      const start = performance.now();
+      const elapsed = startClock();
       const session = contender.open(folder);
       const value = session.reader(variant)(keyOf(scale.rows >> 1));
-      const ms = performance.now() - start;
+      const times = elapsed();
       const length = value?.length;
       await session.close();
       if (length !== VALUE_BYTES) throw new Error('the row was not found');
-      return { operations: 1, ms, bytesPut: 0 };
+      return { operations: 1, ...times, bytesPut: 0 };
     },
     close: async () => {},
   };

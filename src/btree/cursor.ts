@@ -9,6 +9,7 @@
  *    key, whether the entry is still there or not. A tree that does not change costs no copy.
  */
 
+import { assert } from '../assert.ts';
 import type { TreeRoot } from '../format/catalogue.ts';
 import { leafEntry } from '../format/leaf.ts';
 import { slotCount } from '../format/page-header.ts';
@@ -166,7 +167,8 @@ export class Cursor extends EntryView {
   /** Goes on from the key that was kept, whether or not it is still there. */
   private resume(direction: 1 | -1): boolean {
     const kept = this.kept;
-    if (this.changes !== KEPT || kept === undefined) return false;
+    if (this.changes === NOWHERE) return false;
+    assert(this.changes === KEPT && kept !== undefined, 'a cursor outlived the root of its tree');
     const moved =
       direction > 0
         ? this.seek(kept, this.keptLength, false)

@@ -30,7 +30,10 @@ export class Tree {
     this.found = new EntryView(pages);
   }
 
-  /** Turns to another root: of another snapshot, or the one that a nested part began with. */
+  /**
+   * Turns to another root: of another snapshot, or the one that a nested part began with. Cursors of
+   * a WritableTree go on from their keys; those of a tree that is only read may not be used again.
+   */
   reset(root: TreeRoot): void {
     this.beforeChange();
     this.root.page = root.page;

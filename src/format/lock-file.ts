@@ -12,6 +12,7 @@
  *     14     reader slots
  *     15     retained entries
  *     16     1 when all of the above is whole; written last, cleared first
+ *     17     session: drawn by whoever makes or rebuilds the file; where the locks of its slots lie
  *
  *     32     published: low 32 bits of the snapshot's id (never 0); one word, so that publishing is
  *            one store and a process killed in mid-publish stops nobody
@@ -62,6 +63,7 @@ export const WORD = {
   readerSlots: 14,
   retainedEntries: 15,
   whole: 16,
+  session: 17,
   published: 32,
   publishedEntry: 33,
   commits: 34,
@@ -121,9 +123,22 @@ export const LOCK_BYTE = {
   writer: 0,
   next: 1,
   opener: 16,
-  /** Reader slot i is byte 64 + i; a handle holds at least one for as long as it lives. */
+  /** The slots of all sessions; a handle holds at least one of them for as long as it lives. */
   firstSlot: 64,
 } as const;
+
+/** Slots of one session, and sessions: what a lock byte of a slot is made of. */
+export const SLOTS_PER_SESSION: number = 2 ** 16;
+export const SESSIONS: number = 2 ** 20;
+
+/**
+ * The byte of reader slot `i`. Those of one session lie together, and apart from those of others,
+ * so that an opener can see whether the lock file it found is the one in use: a data file
+ * that was opened by another name before, a hard link or a bind mount, has a second one that fits.
+ */
+export function slotByte(session: number, i: number): number {
+  return LOCK_BYTE.firstSlot + session * SLOTS_PER_SESSION + i;
+}
 
 /** A number below 2^53 in two words, low first. Not read whole: only under a lock. */
 export function readWide(words: Int32Array, at: number): number {

@@ -65,12 +65,26 @@ export class Job {
     return this;
   }
 
-  /** bytes[start, start + length) go to `fileOffset`, as part of the write begun last. */
+  /**
+   * bytes[start, start + length) go to `fileOffset`, as part of the write begun last. What follows the
+   * piece before it, both in memory and in the file, makes that one longer.
+   */
   piece(bytes: Uint8Array, start: number, length: number, fileOffset: number): this {
     let buffer = this.buffers.lastIndexOf(bytes);
     if (buffer < 0) buffer = this.buffers.push(bytes) - 1;
-    this.steps.push(buffer, start, length, fileOffset);
-    this.steps[this.countAt]!++;
+    const { steps, countAt } = this;
+    const last = steps.length - 4;
+    if (
+      steps[countAt]! > 0 &&
+      steps[last] === buffer &&
+      steps[last + 1]! + steps[last + 2]! === start &&
+      steps[last + 3]! + steps[last + 2]! === fileOffset
+    ) {
+      steps[last + 2]! += length;
+    } else {
+      steps.push(buffer, start, length, fileOffset);
+      steps[countAt]!++;
+    }
     return this;
   }
 

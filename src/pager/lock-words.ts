@@ -85,6 +85,14 @@ export class LockWords {
     this.store(WORD.whole, 1);
   }
 
+  /** Where the locks of its slots lie. */
+  get session(): number {
+    return this.load(WORD.session);
+  }
+  set session(session: number) {
+    this.store(WORD.session, session);
+  }
+
   // Retained entries
 
   /** Writes `roots` into a free entry and returns its index. */

@@ -2,7 +2,8 @@
  * Pages of the file, read where they lie on the mapping.
  *
  * 1. A page is used only after its identity (birth, type) has been compared with the pointer, each
- *    time; its number, checksum and structure when it is touched for the first time by this handle.
+ *    time; its number, checksum and structure when it is touched for the first time by this handle,
+ *    unless this handle made the page itself.
  * 2. No byte past the end of the file is touched: a page past the length known is looked up first.
  * 3. While any part of the mapping is replaced by zeros (a fault), what is not intact is a
  *    STORAGE_FAULT; and what was checked before the fault is checked again.
@@ -131,6 +132,15 @@ export class MappedPages implements PageReader {
     }
     this.segment = this.segments[page >> this.shift]!;
     return payload;
+  }
+
+  /**
+   * A page that this handle is about to write, with that birth, needs no check when it is read: its
+   * bytes were checked or made here. Before it is written, and when it never is, nothing leads to it.
+   */
+  trust(page: number, birth: number): void {
+    if (this.verify === 'always' || !this.exists(page, 1)) return;
+    this.checked[page >> this.shift]![page & this.mask] = markOf(birth);
   }
 
   /**
@@ -292,6 +302,8 @@ export class MappedPages implements PageReader {
 
   private fault(page: number): Error {
     this.noticeFaults();
+    // What can be read again is for the next read.
+    this.healFaults();
     return new StorageFaultError(
       `${this.storage.path}: page ${page} could not be read: the file was cut short under this ` +
         'process, or the disk failed.',
@@ -300,6 +312,7 @@ export class MappedPages implements PageReader {
 
   private throwFault(): never {
     this.noticeFaults();
+    this.healFaults();
     throw new StorageFaultError(
       `${this.storage.path}: a part of the file could not be read: it was cut short under this ` +
         'process, or the disk failed.',

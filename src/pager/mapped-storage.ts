@@ -1,6 +1,7 @@
 /** Storage on a real file: the addon, with paths and the lock file's name. */
 
-import { statSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { renameSync, rmSync, statSync } from 'node:fs';
 import { Segment } from '../format/segment.ts';
 import type { Job } from './job.ts';
 import type { FileStatus, Native, NativeFile, NativeSharedWords } from './native.ts';
@@ -23,6 +24,8 @@ export class MappedStorage implements Storage {
   private shared: NativeSharedWords | undefined;
   private readonly segments: Segment[] = [];
   private readonly lockPath: string | undefined;
+  /** Who this is, for the lock file; a system call and a half to find out. */
+  private known: { pid: number; thread: number; startedAt: number } | undefined;
 
   /** `path` is the real path, symlinks resolved; undefined for an anonymous memory file. */
   constructor(path: string | undefined, options: StorageOptions) {
@@ -60,7 +63,7 @@ export class MappedStorage implements Storage {
   run(job: Job, written?: () => void): Promise<void> {
     return new Promise((resolve, reject) => {
       this.file.run(
-        Float64Array.from(job.steps),
+        new Float64Array(job.steps),
         job.buffers,
         this.shared?.words ?? null,
         (error) => {
@@ -72,7 +75,7 @@ export class MappedStorage implements Storage {
     });
   }
   runSync(job: Job): void {
-    this.file.runSync(Float64Array.from(job.steps), job.buffers, this.shared?.words ?? null);
+    this.file.runSync(new Float64Array(job.steps), job.buffers, this.shared?.words ?? null);
   }
 
   tryLock(byte: number): boolean {
@@ -105,7 +108,7 @@ export class MappedStorage implements Storage {
     return this.file.writerIsAwaited();
   }
 
-  openShared(sizeBytes: number, create: boolean): Int32Array | undefined {
+  openShared(sizeBytes: number, create: boolean, replace = false): Int32Array | undefined {
     if (this.lockPath === undefined) {
       // Nobody else can open this: memory of our own does as well.
       if (!create) return undefined;
@@ -115,8 +118,21 @@ export class MappedStorage implements Storage {
     }
     if (!create && this.sharedBytes() < sizeBytes) return undefined;
     this.shared?.close();
-    this.shared = this.addon.openShared(this.lockPath, sizeBytes, { create, write: true });
+    this.shared = replace
+      ? this.replaceShared(this.lockPath, sizeBytes)
+      : this.addon.openShared(this.lockPath, sizeBytes, { create, write: true });
     return this.shared.words;
+  }
+  private replaceShared(lockPath: string, sizeBytes: number): NativeSharedWords {
+    const temporary = `${lockPath}-new-${process.pid}-${randomBytes(6).toString('hex')}`;
+    try {
+      const made = this.addon.openShared(temporary, sizeBytes, { create: true, write: true });
+      renameSync(temporary, lockPath);
+      return made;
+    } catch (error) {
+      rmSync(temporary, { force: true });
+      throw error;
+    }
   }
   sharedBytes(): number {
     if (this.lockPath === undefined) return 0;
@@ -165,7 +181,8 @@ export class MappedStorage implements Storage {
     return this.addon.bootId();
   }
   identity(): { pid: number; thread: number; startedAt: number } {
-    return this.addon.identity();
+    this.known ??= this.addon.identity();
+    return this.known;
   }
 
   close(): void {

@@ -5,13 +5,21 @@
  * alone joins, the lock file being the truth; whoever is alone finds out what the file holds.
  */
 
+import { randomInt } from 'node:crypto';
 import { CorruptionError, DatabaseLockedError } from '../errors.ts';
 import { Geometry } from '../format/geometry.ts';
-import { LOCK_BYTE, lockFileBytes, WORD } from '../format/lock-file.ts';
+import {
+  LOCK_BYTE,
+  lockFileBytes,
+  SESSIONS,
+  SLOTS_PER_SESSION,
+  slotByte,
+  WORD,
+} from '../format/lock-file.ts';
 import { Job } from './job.ts';
 import { type LockFileIdentity, LockWords } from './lock-words.ts';
 import { MappedPages, type Verify } from './mapped-pages.ts';
-import { type DatabaseIdentity, readMetas } from './metas.ts';
+import { type DatabaseIdentity, readMeta, readMetas } from './metas.ts';
 import { Readers } from './readers.ts';
 import {
   clearPoison,
@@ -44,8 +52,8 @@ export interface OpenedFile {
   readonly recovered: Recovered | undefined;
 }
 
-/** More bytes than any lock byte beyond the first slot: a range that holds all of them. */
-const ALL_SLOTS = 2 ** 20;
+/** A range that holds the bytes of all slots of all sessions. */
+const ALL_SLOTS: number = SESSIONS * SLOTS_PER_SESSION;
 /** How long to sleep between tries at the opener lock, in milliseconds. */
 const OPENER_POLL_MS = 2;
 
@@ -116,12 +124,15 @@ function existingLockFile(storage: Storage): LockWords | undefined {
 
 function joinLockFile(storage: Storage, identity: LockFileIdentity): LockWords {
   const lock = existingLockFile(storage);
-  if (lock?.belongsTo(identity)) return lock;
+  const belongs = lock?.belongsTo(identity) === true;
+  if (belongs && storage.isLocked(slotByte(lock.session, 0), SLOTS_PER_SESSION)) return lock;
   throw new DatabaseLockedError(
     `${storage.path} is open in another process, but its lock file ${storage.path}-lock ` +
       (lock === undefined
         ? 'is not there. '
-        : 'belongs to another file or start of the machine. ') +
+        : belongs
+          ? 'is not the one in use: the file was opened by another of its names. '
+          : 'belongs to another file or start of the machine. ') +
       'Close the database everywhere, then open it again.',
   );
 }
@@ -133,12 +144,16 @@ function makeLockFile(
   maxReaders: number,
   found: Recovered,
 ): LockWords {
-  const words = storage.openShared(lockFileBytes(maxReaders), true);
+  // One that belongs to another data file may be in use there: the file of this path was renamed or
+  // deleted while it was open. It is left to those who have it, and a new one takes its name.
+  const mine = existingLockFile(storage)?.belongsTo(identity) === true;
+  const words = storage.openShared(lockFileBytes(maxReaders), true, !mine);
   if (words === undefined) {
     throw new DatabaseLockedError(`The lock file ${storage.path}-lock could not be made.`);
   }
   const lock = new LockWords(words, maxReaders);
   lock.rebuild(identity);
+  lock.session = randomInt(SESSIONS);
   const entry = lock.retain(found.roots, found.slot);
   // Rule 3: the first writer starts above what was reserved, and so confirms D first.
   lock.lastIdStarted = found.idsReservedUntil;
@@ -168,7 +183,7 @@ function recover(
     return found;
   }
   const lock = existingLockFile(storage);
-  if (lock?.belongsTo(lockIdentity) && hasSnapshots(lock)) {
+  if (lock?.belongsTo(lockIdentity) && hasSnapshots(lock) && durableIsInFile(storage, lock)) {
     // Processes died, or closed, and the machine did not: the lock file knows more than the slots.
     const found = recoverFromLockFile(storage, lock, pages, identity);
     if (found !== undefined) return found;
@@ -209,6 +224,12 @@ function hasSnapshots(lock: LockWords): boolean {
     lock.isRetained(lock.durableEntry) &&
     lock.entryMetaSlot(lock.durableEntry) >= 0
   );
+}
+
+/** Whether D stands in its slot. It does not when the file was restored in place: go by the slots. */
+function durableIsInFile(storage: Storage, lock: LockWords): boolean {
+  const entry = lock.durableEntry;
+  return readMeta(storage, lock.entryMetaSlot(entry))?.transaction === lock.entryId(entry);
 }
 
 function durableOf(lock: LockWords): Recovered {

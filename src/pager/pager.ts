@@ -7,7 +7,7 @@
  *                                                            released
  */
 
-import { DatabaseClosedError, IoError, ReadOnlyError } from '../errors.ts';
+import { DatabaseClosedError, IoError, ReadOnlyError, StorageFaultError } from '../errors.ts';
 import { WORD } from '../format/lock-file.ts';
 import { META_KIND } from '../format/meta.ts';
 import { type PreparedCommit, prepareCommit, prepareFlush, type Zeros } from './commit.ts';
@@ -19,26 +19,19 @@ import {
   lockTimeoutError,
   poisonedError,
 } from './failures.ts';
+import { FileLength } from './file-length.ts';
 import { Job } from './job.ts';
 import type { LockWords } from './lock-words.ts';
 import type { MappedPages } from './mapped-pages.ts';
 import { readMeta } from './metas.ts';
 import type { OpenedFile } from './open-file.ts';
-import { type Placement, place } from './placement.ts';
+import { place } from './placement.ts';
 import type { Readers } from './readers.ts';
 import { finishDeadCommit } from './recovery.ts';
 import { nextId, type SnapshotRoots, shortId } from './snapshot.ts';
 import type { Storage } from './storage.ts';
 import { ChunkPool, WritePages } from './write-pages.ts';
 import type { CommitCounts, Durability, Tip, WriteSession } from './write-session.ts';
-
-/** Growth steps: an eighth of the file, within these bounds (rule 6). */
-const MIN_STEP_BYTES: number = 2 ** 20;
-const MAX_STEP_BYTES: number = 2 ** 28;
-/** A commit of fewer pages that grows the file also writes zeros ahead, at most this much. */
-const SMALL_COMMIT_PAGES = 256;
-const MIN_ZERO_BYTES: number = 2 ** 18;
-const MAX_ZERO_BYTES: number = 2 ** 22;
 
 /** A commit that was submitted and has not been told of yet. */
 interface InFlight {
@@ -64,6 +57,7 @@ export class Pager {
   readonly counts: CommitCounts = { count: 0, pages: 0, runs: 0, bytes: 0, flushes: 0 };
   private readonly file: OpenedFile;
   private readonly options: PagerOptions;
+  private readonly length: FileLength;
   private readonly pool = new ChunkPool();
   private inFlight: InFlight | undefined;
   /** Why the last job that failed did. */
@@ -76,6 +70,7 @@ export class Pager {
     this.lock = file.lock;
     this.pages = file.pages;
     this.readers = file.readers;
+    this.length = new FileLength(file.storage, file.lock, file.pages);
     this.options = options;
   }
 
@@ -98,16 +93,17 @@ export class Pager {
     const before = this.inFlight;
     if (before !== undefined) {
       await before.written;
+      // Closing has let go of the lock.
+      if (this.isClosed) throw this.closedError();
       if (this.storage.writerIsAwaited()) await before.done;
+      if (this.isClosed) throw this.closedError();
     }
     if (this.inFlight === undefined || !this.storage.tryAcquireWriter()) {
       await this.inFlight?.done;
+      if (this.isClosed) throw this.closedError();
       await this.storage.acquireWriter(this.options.lockTimeout).catch(this.lockFailed);
     }
-    if (this.isClosed) {
-      this.storage.releaseWriter();
-      throw this.closedError();
-    }
+    if (this.isClosed) throw this.closedError();
     try {
       this.forgetFinished();
       this.startWriting();
@@ -357,11 +353,18 @@ export class Pager {
       throw new IoError('open', 2, `${this.path} was deleted; nothing can be committed to it.`);
     }
     const base = this.tip().roots;
+    const filePages = Math.floor(sizeBytes / this.file.geometry.pageSize);
+    if (filePages < base.filePages) {
+      throw new StorageFaultError(
+        `${this.path} has ${filePages} pages, but its newest state needs ${base.filePages}: it ` +
+          'was cut short. Nothing can be committed to it.',
+      );
+    }
     const id = this.nextTransaction();
     this.lock.lastIdStarted = id;
     this.pages.healFaults();
     const pages = new WritePages(this.storage, this.pages, this.pool, id);
-    return { id, base, pages, filePages: Math.floor(sizeBytes / this.file.geometry.pageSize) };
+    return { id, base, pages, filePages };
   }
 
   /** Steps 2 and 3 up to the job: places, the file's length, the retained entry. */
@@ -374,6 +377,7 @@ export class Pager {
     const tip = this.tip();
     if (tip.roots.id !== session.base.id) throw this.lastFailure ?? this.closedError();
     const retained = this.dropUnneeded(tip);
+    const { pageSize } = this.file.geometry;
     const placement = place({
       id: session.id,
       base: session.base,
@@ -382,10 +386,16 @@ export class Pager {
       catalogueBirth,
       retained,
       sweep: this.lock.load(WORD.sweep),
-      maxGrowth: this.options.maxGrowth,
+      // Where the file could not grow, what is free inside it comes first, however scattered.
+      maxGrowth: this.length.diskWasFull ? 0 : this.options.maxGrowth,
     });
-    const zeros = this.zerosAhead(placement, tip, retained);
-    this.fitFile(session, retained, Math.max(placement.roots.filePages, zeros.until));
+    let zeros: Zeros;
+    try {
+      zeros = this.length.fit(session.filePages, retained, placement, tip.writtenUntil);
+    } catch (error) {
+      throw this.translate(error, (placement.roots.filePages - session.filePages) * pageSize);
+    }
+    for (const { page } of placement.pages) this.pages.trust(page, session.id);
     const { storage, lock } = this;
     const { identity } = this.file;
     return prepareCommit({ storage, lock, identity, placement, tip, durability, zeros });
@@ -410,50 +420,6 @@ export class Pager {
       else lock.drop(entry);
     }
     return retained;
-  }
-
-  /**
-   * Rule 6: which pages a small commit that grows the file fills with zeros; none when it does not.
-   * They begin past every retained snapshot, one of which may be longer than the new one (rule 1).
-   */
-  private zerosAhead(placement: Placement, tip: Tip, retained: readonly SnapshotRoots[]): Zeros {
-    const { filePages } = placement.roots;
-    const from = retained.reduce((pages, r) => Math.max(pages, r.filePages), filePages);
-    if (from <= tip.writtenUntil || placement.pages.length > SMALL_COMMIT_PAGES) {
-      return { from, until: from };
-    }
-    const { pageSize } = this.file.geometry;
-    const ahead = Math.max(MIN_ZERO_BYTES, (from * pageSize) / 16);
-    return { from, until: from + Math.floor(Math.min(ahead, MAX_ZERO_BYTES) / pageSize) };
-  }
-
-  /**
-   * Grows the file before pages are written past its end (rule 6), or truncates it when every
-   * retained snapshot, D among them, is shorter by more than a step (rule 7).
-   */
-  private fitFile(session: WriteSession, retained: readonly SnapshotRoots[], needed: number): void {
-    const { pageSize } = this.file.geometry;
-    const step = growthStep(session.filePages * pageSize);
-    if (needed > session.filePages) {
-      const bytes = needed * pageSize;
-      try {
-        this.storage.grow(Math.ceil((bytes + step) / pageSize) * pageSize);
-      } catch (error) {
-        try {
-          // A step is a convenience: what this commit needs will do.
-          this.storage.grow(bytes);
-        } catch {
-          throw this.translate(error, bytes - session.filePages * pageSize);
-        }
-      }
-      return;
-    }
-    const longest = retained.reduce((pages, r) => Math.max(pages, r.filePages), needed);
-    if ((session.filePages - longest) * pageSize > 2 * step) {
-      this.storage.truncate(longest * pageSize);
-      this.lock.store(WORD.writtenUntil, Math.min(this.lock.load(WORD.writtenUntil), longest));
-      this.pages.forget();
-    }
   }
 
   // Jobs
@@ -557,6 +523,7 @@ export class Pager {
   }
 
   private readonly lockFailed = (error: unknown): never => {
+    if (this.isClosed) throw this.closedError();
     if (isNativeError(error) && error.code === 'ETIMEDOUT') {
       throw lockTimeoutError(this.path, this.lock, this.options.lockTimeout);
     }
@@ -605,9 +572,4 @@ export class Pager {
     this.storage.tryAcquireWriter();
     this.runSync(prepareFlush(this.storage, this.lock, this.file.identity, tip));
   }
-}
-
-/** Rule 6: growth in steps of an eighth of the file, bounded. */
-export function growthStep(fileBytes: number): number {
-  return Math.min(MAX_STEP_BYTES, Math.max(MIN_STEP_BYTES, fileBytes / 8));
 }

@@ -6,7 +6,7 @@
  */
 
 import { assert } from '../assert.ts';
-import { ownNumber, setOwnNumber } from '../format/page-header.ts';
+import { ownNumber, pageLevel, setOwnNumber } from '../format/page-header.ts';
 import { placePointers } from '../format/pointers.ts';
 import { FreePages } from './allocation-map.ts';
 import type { Run } from './free-runs.ts';
@@ -141,18 +141,24 @@ function splitRuns(runs: readonly Run[], count: number): { first: Run[]; rest: R
   return { first, rest };
 }
 
-/** Dirty index to place: pages made one after the other lie one after the other. */
+/**
+ * Dirty index to place. Leaves first, in the order in which they were made, then branches: nearly every
+ * commit replaces the branches of the one before, so that these leave long free runs together.
+ */
 function placeDataPages(pages: WritePages, runs: readonly Run[]): Int32Array {
   const placeOf = new Int32Array(pages.indices);
   let run = 0;
   let inRun = 0;
-  pages.forEachDirty((index, s, o) => {
-    assert(ownNumber(s, o) < 0, 'a dirty page is placed once');
-    while (inRun === runs[run]!.count) {
-      run++;
-      inRun = 0;
-    }
-    placeOf[index] = runs[run]!.page + inRun++;
-  });
+  for (const wanted of [true, false]) {
+    pages.forEachDirty((index, s, o) => {
+      if ((pageLevel(s, o) === 0) !== wanted) return;
+      assert(ownNumber(s, o) < 0, 'a dirty page is placed once');
+      while (inRun === runs[run]!.count) {
+        run++;
+        inRun = 0;
+      }
+      placeOf[index] = runs[run]!.page + inRun++;
+    });
+  }
   return placeOf;
 }

@@ -15,7 +15,7 @@
  */
 
 import { DatabaseClosedError, ReadersFullError, StorageFaultError } from '../errors.ts';
-import { LOCK_BYTE, SLOT, slotAt, WORD, writeWide } from '../format/lock-file.ts';
+import { SLOT, slotAt, slotByte, WORD, writeWide } from '../format/lock-file.ts';
 import type { LockWords } from './lock-words.ts';
 import { type SnapshotRoots, shortId } from './snapshot.ts';
 import type { Storage } from './storage.ts';
@@ -152,7 +152,8 @@ export class Readers {
       const short = Atomics.load(this.words, this.lock.slotWord(slot));
       if (short === 0) continue;
       const self = this.ownSlots.has(slot);
-      if (self || this.storage.isLocked(LOCK_BYTE.firstSlot + slot, 1)) fn(short, slot, self);
+      const byte = slotByte(this.lock.session, slot);
+      if (self || this.storage.isLocked(byte, 1)) fn(short, slot, self);
     }
   }
 
@@ -187,7 +188,7 @@ export class Readers {
   private claimSlot(): number {
     for (let slot = 0; slot < this.lock.readerSlots; slot++) {
       if (this.ownSlots.has(slot)) continue;
-      if (!this.storage.tryLock(LOCK_BYTE.firstSlot + slot)) continue;
+      if (!this.storage.tryLock(slotByte(this.lock.session, slot))) continue;
       const at = slotAt(this.lock.readerSlots, slot);
       // A dead owner's snapshot must not be taken for ours.
       Atomics.store(this.words, at + SLOT.snapshot, 0);

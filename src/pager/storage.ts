@@ -41,9 +41,10 @@ export interface Storage {
 
   /**
    * Maps the lock file of this data file. `create`: it is made, and written out in full, when it is
-   * absent or shorter. Returns undefined when it is absent and `create` is false.
+   * absent or shorter; with `replace` a new one takes the place of one that is there, which those
+   * who have it mapped keep. Returns undefined when it is absent and `create` is false.
    */
-  openShared(sizeBytes: number, create: boolean): Int32Array | undefined;
+  openShared(sizeBytes: number, create: boolean, replace?: boolean): Int32Array | undefined;
   /** The size of the lock file, 0 when it is absent. */
   sharedBytes(): number;
 

@@ -4,6 +4,14 @@ import type { Bound } from '../btree/keys.ts';
 import { compareKeys } from '../btree/keys.ts';
 import type { StoreDefinition } from './store-definition.ts';
 
+/** The tuples that a tuple of that type may begin with. */
+export type Leading<T extends readonly unknown[]> = T extends readonly [infer First, ...infer Rest]
+  ? readonly [] | readonly [First, ...Leading<Rest>]
+  : T;
+
+/** What keys of that type may begin with: itself, or for tuples some of its first elements. */
+export type Prefix<K> = K extends readonly unknown[] ? K | Leading<K> : K;
+
 /**
  * A range of keys. Bounds are lower and upper whatever the direction; `prefix` narrows them:
  * leading characters or bytes for 'string' and 'bytes' keys, leading elements for 'tuple' keys.
@@ -13,7 +21,7 @@ export interface RangeOptions<K> {
   gte?: K;
   lt?: K;
   lte?: K;
-  prefix?: K;
+  prefix?: Prefix<K>;
   /** From the last entry to the first. false */
   reverse?: boolean;
   /** At most so many entries. */
@@ -73,7 +81,7 @@ export function encodeRange<K>(
   if (lte !== undefined) upper = bound(definition, lte, true);
   if (lt !== undefined) upper = lowerOf(upper, bound(definition, lt, false));
   if (prefix !== undefined) {
-    const length = definition.key.encodePrefix(definition.keyFormat, prefix);
+    const length = definition.key.encodePrefix(definition.keyFormat, prefix as K);
     const key = definition.key.bytes.slice(0, length);
     lower = higher(lower, { key, length, inclusive: true });
     const after = successor(key);

@@ -155,6 +155,33 @@ describe('the check finds', () => {
   });
 });
 
+test('a branch that leads to itself ends in CorruptionError, whatever is asked', () => {
+  const model = filled(400);
+  const { pages, tree } = model;
+  const o = pages.find(tree.root.page, tree.root.birth, 0);
+  const s = pages.segment;
+  expect(pageLevel(s, o)).toBeGreaterThan(1);
+  const n = slotCount(s, o);
+  for (let i = 0; i < n; i++) setChild(s, o, n, i, tree.root.page, tree.root.birth);
+  const key = decimal(200);
+  const cursor = tree.cursor();
+  for (const attempt of [
+    () => tree.find(key, 8),
+    () => tree.rank(key, 8, false),
+    () => tree.at(200),
+    () => cursor.first(),
+    () => cursor.last(),
+    () => cursor.seek(key, 8, true),
+    () => checkTree(pages, tree.root),
+    () => tree.put(key, 8, key, 0, 8),
+    () => tree.remove(key, 8),
+    () => tree.removeRange(undefined, { key, length: 8, inclusive: true }),
+    () => tree.clear(),
+  ]) {
+    expect(attempt).toThrow(CorruptionError);
+  }
+});
+
 test('flipped bits end in a typed error, or in none: no hang, no other error', () => {
   let x = seed | 1;
   const random = (n: number): number => {

@@ -87,6 +87,17 @@ describe('a place', () => {
   });
 });
 
+test('a cursor of a tree that is only read may not outlive the root', () => {
+  const model = filled(10);
+  const reader = model.reader();
+  const cursor = reader.cursor();
+  expect(cursor.first()).toBe(true);
+  reader.reset(model.tree.root);
+  expect(() => cursor.next()).toThrow('outlived');
+  expect(cursor.first()).toBe(true);
+  expect(cursor.next()).toBe(true);
+});
+
 describe('a cursor of a tree that changes', () => {
   test('goes on after its key though the key is gone, and sees what is put before it', () => {
     const model = filled(100);

@@ -1,22 +1,81 @@
-import { test } from 'vitest';
-import { DEFAULT_EXPLORER, Explorer, SMALL_MIX } from '../support/crash-explorer.ts';
-import { History, randomChanges } from '../support/sim-history.ts';
-import { newMachine, SimProcess } from '../support/sim-process.ts';
+import { expect, test } from 'vitest';
+import { endless, explore, reportTotals, useSimulatedClock } from '../support/crash-budget.ts';
+import { DEFAULT_SIM } from '../support/sim-process.ts';
+import {
+  durableCommits,
+  growAndShrink,
+  mixedDurabilities,
+  pipelined,
+  truncation,
+} from '../support/crash-workloads.ts';
 
-test('first', () => {
-  const explorer = new Explorer({ ...DEFAULT_EXPLORER, seed: 5 });
-  const machine = newMachine(explorer.options.sim);
-  const history = History.empty();
-  const moments = explorer.record(machine, () => history);
-  const process = SimProcess.open(machine, history, explorer.options.sim);
-  for (let i = 0; i < 12; i++) {
-    const id = process.commit(randomChanges(explorer.random, SMALL_MIX));
-    process.check(process.published, history.stateOf(id));
-  }
-  process.close();
-  moments.push(explorer.moment(machine, history));
-  const t = performance.now();
-  explorer.explore(moments);
-  const s = (performance.now() - t) / 1000;
-  console.log(explorer.met, explorer.counts, moments.length, s, explorer.met.images / s);
-}, 600000);
+useSimulatedClock();
+reportTotals('power loss');
+
+const MINUTES = 60_000 * (process.env.COPPICE_LONG === '1' ? 600 : 5);
+
+test('every image of durable commits opens as the last one promised, or the one that was under way', {
+  timeout: MINUTES,
+}, async () => {
+  const { met, counts } = await explore(
+    12_000,
+    endless((explorer) => durableCommits(explorer, 6)),
+  );
+  expect(met.deepest).toBe(3);
+  expect(met.stepBacks).toBeGreaterThan(100);
+  expect(met.tornSlots).toBeGreaterThan(100);
+  expect(counts.confirmingMetas).toBeGreaterThan(100);
+});
+
+test('all combinations of up to 14 units: pages of one sector', { timeout: MINUTES }, async () => {
+  const { met } = await explore(
+    10_000,
+    endless((explorer) => durableCommits(explorer, 3)),
+    {
+      sim: { ...DEFAULT_SIM, pageSize: 512 },
+      limits: { exhaustiveUnits: 14, random: 0, singles: 64, tearEvery: 64 },
+      again: 0.1,
+    },
+  );
+  expect(met.stepBacks).toBeGreaterThan(100);
+});
+
+test('durabilities mixed, two writers, a reader whose snapshots stay whole while others reuse pages', {
+  timeout: MINUTES,
+}, async () => {
+  const { met } = await explore(
+    12_000,
+    endless((explorer) => mixedDurabilities(explorer, 16)),
+  );
+  expect(met.readsDuringFlush).toBeGreaterThan(50);
+  expect(met.pinnedReads).toBeGreaterThan(50);
+  expect(met.unpromised).toBeGreaterThan(50);
+});
+
+test('a file that grows by values of many pages, and shrinks', { timeout: MINUTES }, async () => {
+  const { met, counts } = await explore(
+    10_000,
+    endless((explorer) => growAndShrink(explorer)),
+  );
+  expect(counts.growths).toBeGreaterThan(50);
+  expect(met.shortFiles).toBeGreaterThan(50);
+});
+
+test('a file of megabytes that loses its content is cut off only when D is short', {
+  timeout: MINUTES,
+}, async () => {
+  const { counts } = await explore(
+    600,
+    endless((explorer) => truncation(explorer)),
+    { limits: { exhaustiveUnits: 4, random: 6, singles: 6, tearEvery: 256 }, again: 0.2, depth: 2 },
+  );
+  expect(counts.truncations).toBeGreaterThan(10);
+});
+
+test('commits built while the one before is being flushed', { timeout: MINUTES }, async () => {
+  const { met } = await explore(
+    8_000,
+    endless((explorer, turn) => pipelined(explorer, 12, turn % 2 === 1)),
+  );
+  expect(met.builtDuringFlush).toBeGreaterThan(10);
+});

@@ -41,6 +41,40 @@ class Undo extends Error {}
 
 const DURABILITIES: readonly Durability[] = ['commit', 'interval', 'manual', 'manual', 'manual'];
 
+/** Sequences for which a database is used: opening one costs a full garbage collection. */
+const SEQUENCES_PER_DATABASE = 10;
+
+/** The database of one sequence after the other. A sequence begins with no store. */
+export class Site {
+  private readonly make: () => Setting;
+  private world: World | undefined;
+  private sequences = 0;
+
+  constructor(make: () => Setting) {
+    this.make = make;
+  }
+
+  /** Runs a sequence. After a failure the next one begins with a new database. */
+  async run(operations: readonly Operation[]): Promise<void> {
+    const world = this.world ?? new World(this.make());
+    this.world = undefined;
+    try {
+      await world.run(operations);
+      if (++this.sequences % SEQUENCES_PER_DATABASE !== 0) {
+        await world.clear();
+        this.world = world;
+      }
+    } finally {
+      if (this.world === undefined) world.close();
+    }
+  }
+
+  close(): void {
+    this.world?.close();
+    this.world = undefined;
+  }
+}
+
 export class World {
   private db: Database;
   private state: ModelState = new Map();
@@ -58,14 +92,27 @@ export class World {
 
   /** Does all of them, and checks the whole at the end. */
   async run(operations: readonly Operation[]): Promise<void> {
-    try {
-      for (const operation of operations) await this.do(operation);
-      this.letGo();
-      this.checkNewest();
-      await checkWhole(this.db);
-    } finally {
-      this.db.closeSync();
-    }
+    for (const operation of operations) await this.do(operation);
+    this.letGo();
+    this.checkNewest();
+    await checkWhole(this.db);
+  }
+
+  /** Drops every store: what is left is what a new database has. */
+  async clear(): Promise<void> {
+    this.db.writeSync((tx) => {
+      for (const name of this.state.keys()) tx.dropStore(name);
+    });
+    same(this.db.stores(), [], 'stores after all were dropped');
+    const { liveBytes, pageSize } = this.db.stats();
+    const { pages } = await this.db.verify();
+    same(liveBytes, pages * pageSize, 'live bytes');
+    for (const model of this.state.values()) model.entries = [];
+    this.ask();
+  }
+
+  close(): void {
+    this.db.closeSync();
   }
 
   private async do([what, a, b, c, d]: Operation): Promise<void> {
@@ -118,7 +165,11 @@ export class World {
       case 'removeNear': {
         const some = model.entries.slice(a % (model.entries.length + 1)).slice(0, 15);
         const removed = some.map(([key]) => store.remove(key));
-        same(await Promise.all(removed), removed.map(() => true), 'removes of one turn');
+        same(
+          await Promise.all(removed),
+          removed.map(() => true),
+          'removes of one turn',
+        );
         for (const [key] of some) model.remove(key);
         break;
       }
@@ -350,7 +401,8 @@ export class World {
         }
       }
     }
-    checkAll((name) => bind(tx, this.stores.get(name)!), draft);
+    // Everything, now and then: it takes longer than all the rest.
+    if (a % 8 === 0) checkAll((name) => bind(tx, this.stores.get(name)!), draft);
   }
 
   private nested(

@@ -1,7 +1,7 @@
 /** Programs at work on one database, and what their parent knows of them. */
 
 import { type Database, open } from '../../src/index.ts';
-import { Child, program, until } from './process-children.ts';
+import { type Child, program, until } from './process-children.ts';
 import {
   checkState,
   ownTransactions,
@@ -20,7 +20,7 @@ export interface Member {
 export class Fleet {
   readonly path: string;
   /** By writer id: the transactions that it was told are committed. */
-  readonly acknowledged = new Map<number, number>();
+  readonly acknowledged: Map<number, number> = new Map();
   /** Members that ended and should not have. */
   readonly failures: string[] = [];
   private readonly here: string;

@@ -43,7 +43,7 @@ export function step(tx, stores, id, bytes = 500) {
   for (let k = 0; k < RIGHT; k++) tx.put(stores.right, k, n);
   tx.put(stores.sum, 'sum', n * (LEFT + RIGHT));
   tx.put(stores.acks, id, own);
-  tx.put(stores.values, n % VALUES, valueOf(n, bytes));
+  tx.put(stores.values, n % VALUES, valueBytes(n, bytes));
   tx.put(stores.sizes, n % VALUES, { n, bytes });
   return { n, own };
 }
@@ -52,7 +52,8 @@ export function step(tx, stores, id, bytes = 500) {
 export function checkState(reader, stores) {
   const n = reader.get(stores.left, 0);
   const same = (name, value, wanted) => {
-    if (value !== wanted) throw new Error(`in transaction ${n}: ${name} is ${value}, not ${wanted}`);
+    if (value !== wanted)
+      throw new Error(`in transaction ${n}: ${name} is ${value}, not ${wanted}`);
   };
   let seen = 0;
   for (const [k, value] of reader.range(stores.left)) same(`left ${k}`, value, n, seen++);
@@ -66,7 +67,7 @@ export function checkState(reader, stores) {
     const size = reader.get(stores.sizes, m % VALUES);
     same(`size ${m % VALUES}`, size?.n, m);
     const value = reader.get(stores.values, m % VALUES);
-    same(`value ${m % VALUES}`, Buffer.compare(value, valueOf(m, size.bytes)), 0);
+    same(`value ${m % VALUES}`, Buffer.compare(value, valueBytes(m, size.bytes)), 0);
   }
   return n;
 }
@@ -76,7 +77,7 @@ export function ownTransactions(reader, stores, id) {
   return reader.get(stores.acks, id) ?? 0;
 }
 
-function valueOf(n, bytes) {
+function valueBytes(n, bytes) {
   const value = Buffer.alloc(bytes, n & 0xff);
   if (bytes >= 4) value.writeUInt32LE(n, 0);
   return value;

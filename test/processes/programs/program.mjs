@@ -1,7 +1,13 @@
 // What the child programs share: the built library, parameters, and lines that are out at once.
 import { writeSync } from 'node:fs';
 import { isMainThread, workerData } from 'node:worker_threads';
-import { checkState, ownTransactions, prepare, step, storesOf } from '../../support/process-state.mjs';
+import {
+  checkState,
+  ownTransactions,
+  prepare,
+  step,
+  storesOf,
+} from '../../support/process-state.mjs';
 
 export { CoppiceError, open } from '../../../dist/index.js';
 export { checkState, ownTransactions, prepare, step, storesOf };

@@ -1,0 +1,108 @@
+/**
+ * How long the file is.
+ *
+ * 1. It grows before pages are written past its end, with blocks allocated (rule 6).
+ * 2. It is truncated only to what is past every retained snapshot, D among them (rule 7).
+ */
+
+import { WORD } from '../format/lock-file.ts';
+import type { Zeros } from './commit.ts';
+import type { LockWords } from './lock-words.ts';
+import type { MappedPages } from './mapped-pages.ts';
+import type { Placement } from './placement.ts';
+import type { SnapshotRoots } from './snapshot.ts';
+import type { Storage } from './storage.ts';
+
+/** Growth steps: an eighth of the file, within these bounds (rule 6). */
+const MIN_STEP_BYTES: number = 2 ** 20;
+const MAX_STEP_BYTES: number = 2 ** 28;
+/** A commit of fewer pages that grows the file also writes zeros ahead, at most this much. */
+const SMALL_COMMIT_PAGES = 256;
+const MIN_ZERO_BYTES: number = 2 ** 18;
+const MAX_ZERO_BYTES: number = 2 ** 22;
+
+export class FileLength {
+  /** The last attempt to let the file grow by a step failed. */
+  diskWasFull = false;
+  private readonly storage: Storage;
+  private readonly lock: LockWords;
+  private readonly pages: MappedPages;
+
+  constructor(storage: Storage, lock: LockWords, pages: MappedPages) {
+    this.storage = storage;
+    this.lock = lock;
+    this.pages = pages;
+  }
+
+  /**
+   * Makes a file of `filePages` pages fit for a commit: grows it when the commit reaches past its
+   * end, truncates it when every retained snapshot is shorter by more than two steps. Returns the
+   * pages that the commit fills with zeros. Throws NativeError when there is no room for it.
+   */
+  fit(
+    filePages: number,
+    retained: readonly SnapshotRoots[],
+    placement: Placement,
+    writtenUntil: number,
+  ): Zeros {
+    const { pageSize } = this.pages.geometry;
+    const zeros = this.zerosAhead(placement, writtenUntil, retained);
+    const stepPages = Math.ceil(growthStep(filePages * pageSize) / pageSize);
+    const needed = Math.max(placement.roots.filePages, zeros.until);
+    if (needed > filePages) {
+      // A step, and zeros ahead, are conveniences: on a full disk what the commit needs will do.
+      if (this.growTo(needed + stepPages)) {
+        this.diskWasFull = false;
+        return zeros;
+      }
+      this.diskWasFull = true;
+      if (this.growTo(needed)) return zeros;
+      this.storage.grow(placement.roots.filePages * pageSize);
+      return { from: zeros.from, until: zeros.from };
+    }
+    const longest = pastAll(retained, needed);
+    if (filePages - longest > 2 * stepPages) {
+      this.storage.truncate(longest * pageSize);
+      this.lock.store(WORD.writtenUntil, Math.min(this.lock.load(WORD.writtenUntil), longest));
+      this.pages.forget();
+    }
+    return zeros;
+  }
+
+  /**
+   * Which pages a small commit that grows the file fills with zeros (rule 6), none otherwise.
+   * They begin past every retained snapshot, one of which may be longer than the new one (rule 1).
+   */
+  private zerosAhead(
+    placement: Placement,
+    writtenUntil: number,
+    retained: readonly SnapshotRoots[],
+  ): Zeros {
+    const from = pastAll(retained, placement.roots.filePages);
+    if (from <= writtenUntil || placement.pages.length > SMALL_COMMIT_PAGES) {
+      return { from, until: from };
+    }
+    const { pageSize } = this.pages.geometry;
+    const ahead = Math.max(MIN_ZERO_BYTES, (from * pageSize) / 16);
+    return { from, until: from + Math.floor(Math.min(ahead, MAX_ZERO_BYTES) / pageSize) };
+  }
+
+  private growTo(pages: number): boolean {
+    try {
+      this.storage.grow(pages * this.pages.geometry.pageSize);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+}
+
+/** The first page past every snapshot, and not before `atLeast`. */
+function pastAll(snapshots: readonly SnapshotRoots[], atLeast: number): number {
+  return snapshots.reduce((pages, { filePages }) => Math.max(pages, filePages), atLeast);
+}
+
+/** Rule 6: growth in steps of an eighth of the file, bounded. */
+export function growthStep(fileBytes: number): number {
+  return Math.min(MAX_STEP_BYTES, Math.max(MIN_STEP_BYTES, fileBytes / 8));
+}

@@ -1,0 +1,81 @@
+import { expect, test } from 'vitest';
+import { explore, reportTotals, useSimulatedClock, type Workload } from '../support/crash-budget.ts';
+import type { Explorer, Moment } from '../support/crash-explorer.ts';
+import { type Fatal, fullDisk, poisoned, takeover } from '../support/crash-workloads.ts';
+
+useSimulatedClock();
+reportTotals('power loss with faults');
+
+const MINUTES = 60_000 * (process.env.COPPICE_LONG === '1' ? 600 : 5);
+
+/** Every step of every operation, one after the other; `next` gives undefined past the last step. */
+function everyStep<T>(
+  cases: readonly T[],
+  next: (explorer: Explorer, each: T, step: number) => Moment[] | undefined,
+): Workload {
+  let at = 0;
+  let step = 0;
+  return (explorer, turn) => {
+    if (turn === 0) {
+      at = 0;
+      step = 0;
+    }
+    for (; at < cases.length; at++, step = 0) {
+      const moments = next(explorer, cases[at]!, step);
+      if (moments !== undefined) {
+        step++;
+        return moments;
+      }
+    }
+    return undefined;
+  };
+}
+
+const FATAL: readonly Fatal[] = ['commit', 'interval', 'flush', 'confirm', 'open', 'close'];
+const LIMITS = { exhaustiveUnits: 4, random: 4, singles: 10, tearEvery: 128 };
+
+test.each([
+  [false, 'a process that was there'],
+  [true, 'one that opens alone'],
+])('killed at each step of each operation; %s%s goes on, and the power fails', {
+  timeout: MINUTES,
+}, async (alone) => {
+  const { counts } = await explore(
+    16_000,
+    everyStep(FATAL, (explorer, fatal, step) => takeover(explorer, fatal, step, alone)),
+    { limits: LIMITS },
+  );
+  expect(counts.kills).toBeGreaterThan(80);
+});
+
+test('killed after a flush that failed, before it could say so', { timeout: MINUTES }, async () => {
+  const cases = FATAL.flatMap((fatal) => [false, true].map((alone) => ({ fatal, alone })));
+  const { counts } = await explore(
+    8_000,
+    everyStep(cases, (explorer, { fatal, alone }, nth) =>
+      takeover(explorer, fatal, -1, alone, { kind: 'flush', nth, code: 'EIO', thenKill: true }),
+    ),
+    { limits: LIMITS },
+  );
+  expect(counts.kills).toBeGreaterThan(10);
+});
+
+test('a full disk at each write and growth changes nothing', { timeout: MINUTES }, async () => {
+  const { counts } = await explore(
+    8_000,
+    everyStep(['write', 'grow'] as const, fullDisk),
+    { limits: LIMITS },
+  );
+  expect(counts.aborts).toBeGreaterThan(10);
+});
+
+test('a write or flush that fails for good is never undone by a later power failure', {
+  timeout: MINUTES,
+}, async () => {
+  const { counts } = await explore(
+    8_000,
+    everyStep(['write', 'flush'] as const, poisoned),
+    { limits: LIMITS },
+  );
+  expect(counts.poisonings).toBeGreaterThan(5);
+});

@@ -1,0 +1,128 @@
+/** A file that is cut short under its readers: STORAGE_FAULT, and never a dead process. */
+
+import {
+  closeSync,
+  copyFileSync,
+  openSync,
+  readFileSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { open } from '../../src/index.ts';
+import { type Child, newFolder, program } from '../support/process-children.ts';
+
+const folder = newFolder('truncation');
+let made = 0;
+
+/** A closed database of 2,000 values, about 1 MiB. */
+async function create(): Promise<string> {
+  const path = join(folder, `truncated-${made++}`);
+  const db = open(path);
+  const data = db.store('data', { key: 'u32', value: 'bytes' });
+  await data.putMany(
+    Array.from(
+      { length: 2000 },
+      (_, k) => [k, Buffer.alloc(k % 50 === 0 ? 9000 : 200, k)] as const,
+    ),
+  );
+  await db.close();
+  return path;
+}
+
+async function ask(child: Child, command: string): Promise<string> {
+  child.say(command);
+  return (await child.line(command)).slice(command.length + 1);
+}
+
+async function lives(child: Child): Promise<void> {
+  expect(await ask(child, 'close')).toBeDefined();
+  const { code, signal, error, lines } = await child.ended();
+  expect([code, signal, error]).toEqual([0, null, '']);
+  expect(lines.at(-1)).toBe('lives');
+}
+
+test.each([0.7, 0.3])(
+  'cut to a part of %d under a running reader: every read of what is gone is STORAGE_FAULT, also the second time',
+  async (part) => {
+    const path = await create();
+    const reader = program(import.meta.url, 'truncated-reader.mjs', [path]);
+    await reader.line('sum');
+    const { size } = statSync(path);
+    truncateSync(path, Math.floor((size * part) / 4096) * 4096);
+    for (let i = 0; i < 3; i++) {
+      for (const command of ['all', 'old', 'get']) {
+        expect(await ask(reader, command), `${command}, time ${i + 1}`).toMatch(/^STORAGE_FAULT /);
+      }
+    }
+    expect(await ask(reader, 'verify')).toMatch(/^(STORAGE_FAULT|CORRUPTION) /);
+    await lives(reader);
+  },
+);
+
+test('cut to nothing: reads fail, the process lives', async () => {
+  const path = await create();
+  const reader = program(import.meta.url, 'truncated-reader.mjs', [path]);
+  await reader.line('sum');
+  truncateSync(path, 0);
+  for (let i = 0; i < 2; i++) expect(await ask(reader, 'all')).toMatch(/^STORAGE_FAULT /);
+  expect(await ask(reader, 'put')).toMatch(/^(STORAGE_FAULT|CORRUPTION|DATABASE_POISONED|IO) /);
+  await lives(reader);
+});
+
+test.each([0, 0.2, 0.6])(
+  'nothing is committed to a file whose last page, or more, was cut off (%d)',
+  async (part) => {
+    const path = await create();
+    const reader = program(import.meta.url, 'truncated-reader.mjs', [path]);
+    await reader.line('sum');
+    const { size } = statSync(path);
+    const short = size - 4096 * Math.max(1, Math.ceil((size * part) / 4096));
+    truncateSync(path, short);
+    expect(await ask(reader, 'put')).toMatch(/^STORAGE_FAULT /);
+    expect(await ask(reader, 'put')).toMatch(/^STORAGE_FAULT /);
+    expect(statSync(path).size).toBe(short);
+    await lives(reader);
+  },
+);
+
+test('what was cut off and put back can be read again', async () => {
+  const path = await create();
+  const reader = program(import.meta.url, 'truncated-reader.mjs', [path]);
+  const sum = await reader.line('sum');
+  const copy = `${path}-copy`;
+  copyFileSync(path, copy);
+  truncateSync(path, 64 * 1024);
+  expect(await ask(reader, 'all')).toMatch(/^STORAGE_FAULT /);
+  const file = openSync(path, 'r+');
+  writeSync(file, readFileSync(copy), 0, undefined, 0);
+  closeSync(file);
+  // Noticed before the next snapshot; the read that notices it may be the last to fail.
+  await ask(reader, 'all');
+  expect(await ask(reader, 'all')).toBe('nothing');
+  expect(`sum ${await ask(reader, 'sum')}`).toBe(sum);
+  expect(await ask(reader, 'put')).toBe('nothing');
+  expect(await ask(reader, 'verify')).toBe('nothing');
+  await lives(reader);
+});
+
+test('opened after it was cut short, it is CORRUPTION or STORAGE_FAULT, and is left as it is', async () => {
+  const path = await create();
+  const { size } = statSync(path);
+  for (const part of [0.9, 0.5, 0.1]) {
+    truncateSync(path, Math.floor((size * part) / 4096) * 4096);
+    const before = readFileSync(path);
+    expect(() => {
+      using db = open(path);
+      for (const _ of db.store('data', { key: 'u32', value: 'bytes' }).range());
+    }).toThrow(
+      expect.objectContaining({ code: expect.stringMatching(/^(CORRUPTION|STORAGE_FAULT)$/) }),
+    );
+    expect(Buffer.compare(readFileSync(path), before)).toBe(0);
+  }
+  writeFileSync(path, '');
+  expect(() => open(path)).toThrow(expect.objectContaining({ code: 'NOT_A_DATABASE' }));
+});
