@@ -17,20 +17,32 @@ export interface Summary {
 }
 
 export function summarise(workload: Workload, results: readonly Result[]): Summary {
-  const ours = fastest(results.filter(({ contender }) => contender === OURS));
-  const peer = fastest(results.filter(({ contender }) => contender !== OURS));
+  const ours = fastest(workload, ({ contender }) => contender === OURS, results);
+  const peer = fastest(workload, ({ contender }) => contender !== OURS, results);
   if (ours === undefined) throw new Error(`${workload.name} was not measured`);
-  const ratio =
-    peer === undefined ? undefined : median(peer.ms.map((ms, i) => ms / (ours.ms[i] ?? ms)));
+  const ratio = peer === undefined ? undefined : ratioOf(workload, peer, ours);
   const { goal } = workload;
   const reached =
-    goal.kind === 'ms' ? median(ours.ms) <= goal.atMost : ratio !== undefined && ratio >= goal.now;
+    goal.kind === 'ms'
+      ? median(judged(workload, ours)) <= goal.atMost
+      : ratio !== undefined && ratio >= goal.now;
   return { workload, results, ours, peer, ratio, reached };
 }
 
-/** Microseconds for one operation, by the median round. */
-export function microseconds(result: Result): number {
-  return (median(result.ms) * 1000) / result.operations;
+/** How many times as long `a` takes as `b`: the median of what each pair of rounds gives. */
+export function ratioOf(workload: Workload, a: Result, b: Result): number {
+  const [of, by] = [judged(workload, a), judged(workload, b)];
+  return median(of.map((ms, i) => ms / (by[i] ?? ms)));
+}
+
+/** The rounds' times by the clock that the workload is judged by. */
+function judged(workload: Workload, result: Result): readonly number[] {
+  return workload.clock === 'cpu' ? result.cpuMs : result.ms;
+}
+
+/** Microseconds for one operation, in the median of these rounds. */
+export function microseconds(result: Result, clock: 'cpu' | 'wall'): number {
+  return (median(clock === 'cpu' ? result.cpuMs : result.ms) * 1000) / result.operations;
 }
 
 export function median(values: readonly number[]): number {
@@ -40,6 +52,11 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : ((sorted[half - 1] ?? upper) + upper) / 2;
 }
 
-function fastest(results: readonly Result[]): Result | undefined {
-  return [...results].sort((a, b) => median(a.ms) - median(b.ms))[0];
+function fastest(
+  workload: Workload,
+  among: (result: Result) => boolean,
+  results: readonly Result[],
+): Result | undefined {
+  const time = (result: Result): number => median(judged(workload, result));
+  return results.filter(among).sort((a, b) => time(a) - time(b))[0];
 }

@@ -2,7 +2,7 @@
 
 import type { HeapReport } from './heap.ts';
 import { isMemory, type Machine } from './machine.ts';
-import { microseconds, type Summary } from './summary.ts';
+import { microseconds, ratioOf, type Summary } from './summary.ts';
 import type { Goal } from './workloads/workload.ts';
 
 export function machineText(machine: Machine): string {
@@ -22,32 +22,33 @@ export function machineText(machine: Machine): string {
 /** Each contender's variant in each workload. */
 export function timesTable(summaries: readonly Summary[]): string {
   const rows = summaries.flatMap(({ workload, results, ours }) =>
-    results.map((result, i) => {
-      const each = microseconds(result);
-      return [
-        i === 0 ? `${workload.name}: ${workload.title}` : '',
-        i === 0 ? workload.durability : '',
-        `${result.contender} ${result.variant}`,
-        time(each),
-        spread(result.ms.map((ms) => (ms * 1000) / result.operations)),
-        result === ours ? '1' : (each / microseconds(ours)).toFixed(2),
-      ];
-    }),
+    results.map((result, i) => [
+      i === 0 ? workload.title : '',
+      i === 0 ? workload.durability : '',
+      `${result.contender} ${result.variant}`,
+      time(microseconds(result, 'wall')),
+      spread(result.ms.map((ms) => (ms * 1000) / result.operations)),
+      time(microseconds(result, 'cpu')),
+      result === ours ? '1' : ratioOf(workload, result, ours).toFixed(2),
+      workload.clock,
+    ]),
   );
-  return table(['workload', 'durability', 'contender', 'median', 'rounds', 'x ours'], rows, 'lllrrr');
+  const head = ['workload', 'durability', 'contender', 'median', 'rounds', 'processor time'];
+  return table([...head, 'x ours', 'by'], rows, 'lllrrrrl');
 }
 
 /** Each workload's goal. */
 export function goalsTable(summaries: readonly Summary[]): string {
   const rows = summaries.map(({ workload, peer, ours, ratio, reached }) => [
-    workload.name,
+    `${workload.name}: ${workload.title}`,
     peer === undefined ? '' : `${peer.contender} ${peer.variant}`,
-    ratio === undefined ? '' : `${ratio.toFixed(2)} x as fast`,
-    workload.goal.kind === 'ms' ? `${time(microseconds(ours))}` : '',
+    ratio === undefined ? '' : `${ratio.toFixed(2)} x`,
+    time(microseconds(ours, workload.clock)),
     goalText(workload.goal),
     reached ? 'yes' : 'NO',
   ]);
-  return table(['workload', 'best peer', 'ratio', 'time', 'goal', 'reached'], rows, 'llrrll');
+  const head = ['workload', 'best peer', 'times as fast', 'our time', 'goal', 'reached'];
+  return table(head, rows, 'llrrll');
 }
 
 /** What the writes cost, in exact figures. */

@@ -9,6 +9,7 @@ export const fillsync: Workload = {
   durability: 'flushed to the disk, each put',
   task: 'put',
   goal: { kind: 'ratio', now: 1.2, later: 1.7 },
+  clock: 'wall',
   roundsFactor: 5,
   freshProcess: false,
   peers: true,

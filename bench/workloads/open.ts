@@ -16,6 +16,7 @@ export const openfile: Workload = {
   durability: 'reads; a new process each time',
   task: 'open',
   goal: { kind: 'ms', atMost: 5 },
+  clock: 'cpu',
   roundsFactor: 1,
   freshProcess: true,
   peers: true,

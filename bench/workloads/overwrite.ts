@@ -11,6 +11,7 @@ export const overwrite: Workload = {
   durability: 'flushed to the disk, each transaction',
   task: 'transaction',
   goal: { kind: 'ratio', now: 2, later: 4 },
+  clock: 'wall',
   roundsFactor: 1,
   freshProcess: false,
   peers: true,

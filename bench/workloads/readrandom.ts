@@ -9,6 +9,7 @@ export const readrandom: Workload = {
   durability: 'reads',
   task: 'get',
   goal: { kind: 'ratio', now: 2, later: 3 },
+  clock: 'cpu',
   roundsFactor: 1,
   freshProcess: false,
   peers: true,

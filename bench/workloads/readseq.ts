@@ -9,6 +9,7 @@ export const readseq: Workload = {
   durability: 'reads',
   task: 'scan',
   goal: { kind: 'ratio', now: 2, later: 3 },
+  clock: 'cpu',
   roundsFactor: 1,
   freshProcess: false,
   peers: true,

@@ -44,6 +44,11 @@ export interface Workload {
   readonly durability: string;
   readonly task: Task;
   readonly goal: Goal;
+  /**
+   * The clock that the goal is judged by: 'cpu' where nothing waits for a disk or another thread, so
+   * that what else runs on the machine counts for little; 'wall' else.
+   */
+  readonly clock: 'cpu' | 'wall';
   /** Rounds beyond those of the reads, for what the disk makes noisy: a factor. */
   readonly roundsFactor: number;
   /** A process for each round: for what is only slow the first time. */

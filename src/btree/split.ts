@@ -34,10 +34,11 @@ import { NEIGHBOUR, OWN } from './scratch.ts';
 import { findOnPath } from './search.ts';
 
 /**
- * A neighbour is asked to share when at least this part of both leaves is free afterwards: with less,
- * one of the next inserts would ask again. Random inserts leave leaves 79 % full with 1/8, 81.6 %
- * with 1/16, 83.5 % with 1/32, 84.6 % with 1/64 and 85.9 % with 1/128, and cost about a tenth more
- * at each step from 1/16 on (bench/micro/btree.ts, "random insert"). Without sharing it is 69 %.
+ * A neighbour is asked to share when at least this part of both leaves is free afterwards: with
+ * less, one of the next inserts would ask again. Random inserts leave leaves 79 % full with 1/8,
+ * 81.6 % with 1/16, 83.5 % with 1/32, 84.6 % with 1/64 and 85.9 % with 1/128, and cost about a
+ * tenth more at each step from 1/16 on (bench/micro/btree.ts, "random insert"). Without sharing it
+ * is 69 %.
  */
 const SHARE_FROM = 1 / 64;
 

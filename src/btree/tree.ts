@@ -31,8 +31,9 @@ export class Tree {
   }
 
   /**
-   * Turns to another root: of another snapshot, or the one that a nested part began with. Cursors of
-   * a WritableTree go on from their keys; those of a tree that is only read may not be used again.
+   * Turns to another root: of another snapshot, or the one that a nested part began with. Cursors
+   * of a WritableTree go on from their keys; those of a tree that is only read may not be used
+   * again.
    */
   reset(root: TreeRoot): void {
     this.beforeChange();

@@ -126,7 +126,9 @@ export class WritableTree extends Tree {
     return this.removeSpan(from, this.rankOfUpper(upper) - from);
   }
 
-  /** Removes `entries` entries from the one at index `from` on. Returns how many: none when <= 0. */
+  /**
+   * Removes `entries` entries from the one at index `from` on. Returns how many: none when <= 0.
+   */
   removeSpan(from: number, entries: number): number {
     if (entries <= 0) return 0;
     if (entries === this.root.entries) return this.clear();

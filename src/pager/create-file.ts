@@ -39,8 +39,8 @@ export function createFile(path: string, pageSize: number): void {
 }
 
 /**
- * Writes an empty database into empty storage, and flushes it. `random`: the 24 bytes of its uuid and
- * its secret.
+ * Writes an empty database into empty storage, and flushes it. `random`: the 24 bytes of its uuid
+ * and its secret.
  */
 export function initialise(
   storage: Storage,

@@ -22,7 +22,9 @@ export class FreeRuns {
     this.pages += length;
   }
 
-  /** The first of them that have `count` pages, the last one cut to fit; all when they have fewer. */
+  /**
+   * The first of them that have `count` pages, the last one cut to fit; all when they have fewer.
+   */
   first(count: number): Run[] {
     const runs: Run[] = [];
     let missing = count;

@@ -66,8 +66,8 @@ export class Job {
   }
 
   /**
-   * bytes[start, start + length) go to `fileOffset`, as part of the write begun last. What follows the
-   * piece before it, both in memory and in the file, makes that one longer.
+   * bytes[start, start + length) go to `fileOffset`, as part of the write begun last. What follows
+   * the piece before it, both in memory and in the file, makes that one longer.
    */
   piece(bytes: Uint8Array, start: number, length: number, fileOffset: number): this {
     let buffer = this.buffers.lastIndexOf(bytes);

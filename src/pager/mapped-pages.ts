@@ -136,7 +136,8 @@ export class MappedPages implements PageReader {
 
   /**
    * A page that this handle is about to write, with that birth, needs no check when it is read: its
-   * bytes were checked or made here. Before it is written, and when it never is, nothing leads to it.
+   * bytes were checked or made here. Before it is written, and when it never is, nothing leads to
+   * it.
    */
   trust(page: number, birth: number): void {
     if (this.verify === 'always' || !this.exists(page, 1)) return;

@@ -226,7 +226,9 @@ function hasSnapshots(lock: LockWords): boolean {
   );
 }
 
-/** Whether D stands in its slot. It does not when the file was restored in place: go by the slots. */
+/**
+ * Whether D stands in its slot. It does not when the file was restored in place: go by the slots.
+ */
 function durableIsInFile(storage: Storage, lock: LockWords): boolean {
   const entry = lock.durableEntry;
   return readMeta(storage, lock.entryMetaSlot(entry))?.transaction === lock.entryId(entry);

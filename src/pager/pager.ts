@@ -542,8 +542,8 @@ export class Pager {
   }
 
   /**
-   * A clean close, when nobody is writing: confirms D when it rests on a walk, so that what becomes of
-   * its pages later is damage and no step back; and gives the unused growth step back (rule 6).
+   * A clean close, when nobody is writing: confirms D when it rests on a walk, so that what becomes
+   * of its pages later is damage and no step back; and gives the unused growth step back (rule 6).
    */
   private tidy(): void {
     if (this.options.readOnly || this.inFlight !== undefined) return;

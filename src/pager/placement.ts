@@ -142,8 +142,9 @@ function splitRuns(runs: readonly Run[], count: number): { first: Run[]; rest: R
 }
 
 /**
- * Dirty index to place. Leaves first, in the order in which they were made, then branches: nearly every
- * commit replaces the branches of the one before, so that these leave long free runs together.
+ * Dirty index to place. Leaves first, in the order in which they were made, then branches: nearly
+ * every commit replaces the branches of the one before, so that these leave long free runs
+ * together.
  */
 function placeDataPages(pages: WritePages, runs: readonly Run[]): Int32Array {
   const placeOf = new Int32Array(pages.indices);

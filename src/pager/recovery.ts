@@ -52,9 +52,9 @@ export function recoverFromSlots(
 }
 
 /**
- * The meta of the snapshot before `newest`. It may stand in two slots, once confirmed; then it is the
- * one in the slot before `newest`'s: so the next meta, which confirms it, overwrites `newest`. Else a
- * later commit could complete the pages that `newest` lacks, and bring it back.
+ * The meta of the snapshot before `newest`. It may stand in two slots, once confirmed; then it is
+ * the one in the slot before `newest`'s: so the next meta, which confirms it, overwrites `newest`.
+ * Else a later commit could complete the pages that `newest` lacks, and bring it back.
  */
 function slotBefore(newest: Meta, metas: readonly Meta[]): Meta | undefined {
   const previous = metas.filter((meta) => meta.transaction === newest.previousDurable);
@@ -103,7 +103,8 @@ function faultOfMeta(storage: Storage, pages: MappedPages, meta: Meta): WalkFaul
 }
 
 function recovered(meta: Meta, metas: readonly Meta[], steppedBackFrom: number): Recovered {
-  // Whatever any of them reserved may have been used: after going back, ids of what is given up too.
+  // Whatever any of them reserved may have been used: after going back, ids of what is given up
+  // too.
   const idsReservedUntil = metas.reduce(
     (until, other) => Math.max(until, other.idsReservedUntil),
     meta.transaction,
@@ -142,8 +143,8 @@ export function finishDeadCommit(
     meta.transaction === id &&
     readyToFinish(storage, pages, roots, since, meta, job) === undefined;
   if (!whole) {
-    // It never got as far as its meta, or wanted none: it was not promised to anyone. Or a meta whose
-    // pages are not all there: the filesystem was lost and mounted again in between.
+    // It never got as far as its meta, or wanted none: it was not promised to anyone. Or a meta
+    // whose pages are not all there: the filesystem was lost and mounted again in between.
     job.clear();
     if (slot >= 0) {
       // What is published is the base of what comes next, and may be clean and not on the disk too.
@@ -173,8 +174,8 @@ export function finishDeadCommit(
 
 /**
  * Adds to `job` what a dead writer's snapshot needs before its meta may be written again. After a
- * commit of one flush that is all that was born since D. A meta of two flushes proves that its pages
- * are on the disk; they are left alone, because recovery would not look at them again.
+ * commit of one flush that is all that was born since D. A meta of two flushes proves that its
+ * pages are on the disk; they are left alone, because recovery would not look at them again.
  */
 function readyToFinish(
   storage: Storage,
@@ -212,9 +213,11 @@ export function makePublishedDurable(
   if (lock.durableEntry === entry) return undefined;
   const slot = nextSlot(lock.entryMetaSlot(lock.durableEntry));
   const reserved = reservationAfter(lock.lastIdStarted);
-  const kind = META_KIND.twoFlushes;
+  // One flush, so that a recovery walks it: another opener that dies here leaves its meta, and the
+  // next one writes the same pages again.
+  const kind = META_KIND.oneFlush;
   const bytes = metaBytes(storage, identity, roots, slot, kind, durableId, reserved);
-  job.flush().write().piece(bytes, 0, META_SLOT_BYTES, META_SLOT_OFFSETS[slot]!).flush();
+  job.write().piece(bytes, 0, META_SLOT_BYTES, META_SLOT_OFFSETS[slot]!).flush();
   job.store(entryAt(entry) + ENTRY.metaSlot, slot + 1);
   job.store(WORD.durable, entry + 1);
   job.store(WORD.idsReservedUntil, reserved | 0);

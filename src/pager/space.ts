@@ -5,9 +5,10 @@
  * - A sweep: each commit looks at the next stretch of the file, long enough to hold a few times the
  *   free pages that it wants, and takes the longest runs there. What it has passed has the longest
  *   time to die before the sweep comes round again.
- * - Of a file that may still grow only good runs are taken, and what is missing is added at its end;
- *   it may grow while it is under `maxGrowth` times its live size.
- * - When less than a quarter of the file is live, low page numbers first: the tail empties by itself.
+ * - Of a file that may still grow only good runs are taken, and what is missing is added at its
+ *   end; it may grow while it is under `maxGrowth` times its live size.
+ * - When less than a quarter of the file is live, low page numbers first: the tail empties by
+ *   itself.
  */
 
 import type { Geometry } from '../format/geometry.ts';
@@ -17,9 +18,9 @@ import { FreeRuns, type Run } from './free-runs.ts';
 /** A run at least this long is good enough not to grow for: writing more at once gains little. */
 const GOOD_RUN = 32;
 /**
- * A stretch holds this many times the free pages that are wanted. Simulated with a file of twice the
- * live size whose pages die at random, commits of 1,200 pages: 260 runs a commit when all free pages
- * are taken as they come, 190 when half of them are, 180 for a third.
+ * A stretch holds this many times the free pages that are wanted. Simulated with a file of twice
+ * the live size whose pages die at random, commits of 1,200 pages: 260 runs a commit when all free
+ * pages are taken as they come, 190 when half of them are, 180 for a third.
  */
 const SURPLUS = 3;
 /** And is this long at least, so that small commits find one run for all their pages. */
@@ -138,8 +139,8 @@ export class Allocator {
   }
 
   /**
-   * Tells `stop` of the free runs from the sweep's place on, once round, until it returns true or `most`
-   * pages were looked at. The sweep goes as far. `looked` counts the pages before the run.
+   * Tells `stop` of the free runs from the sweep's place on, once round, until it returns true or
+   * `most` pages were looked at. The sweep goes as far. `looked` counts the pages before the run.
    */
   private look(
     most: number,

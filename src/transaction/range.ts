@@ -10,7 +10,7 @@ export type Leading<T extends readonly unknown[]> = T extends readonly [infer Fi
   : T;
 
 /** What keys of that type may begin with: itself, or for tuples some of its first elements. */
-export type Prefix<K> = K extends readonly unknown[] ? K | Leading<K> : K;
+export type Prefix<K> = K | (K extends readonly unknown[] ? Leading<K> : never);
 
 /**
  * A range of keys. Bounds are lower and upper whatever the direction; `prefix` narrows them:

@@ -19,7 +19,7 @@ import {
   pageLevel,
   slotCount,
 } from '../format/page-header.ts';
-import { native } from '../pager/native.ts';
+import { mappingStats } from '../pager/mapping-stats.ts';
 import type { PageReader } from '../pager/page-reader.ts';
 import type { Pager } from '../pager/pager.ts';
 import type { CommitCounts } from '../pager/write-session.ts';
@@ -77,15 +77,9 @@ export function collectStats(
 ): DatabaseStats {
   const { roots } = pinned;
   const { pageSize } = pager.pages.geometry;
-  const { sizeBytes } = pager.storage.status();
-  const faults = native().faults();
   // Before the trees are looked at: that loads pages.
-  const mapping: DatabaseStats['mapping'] = {
-    mappedBytes: sizeBytes,
-    residentBytes: pager.storage.resident(0, sizeBytes) * native().osPageSize,
-    minorFaults: faults.minor,
-    majorFaults: faults.major,
-  };
+  const mapping = mappingStats(pager.storage);
+  const sizeBytes = mapping.mappedBytes;
   const liveBytes = roots.pagesInUse * pageSize;
   const commits: CommitCounts = { ...pager.counts };
   return {

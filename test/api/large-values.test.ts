@@ -43,7 +43,8 @@ for (const [what, path] of [
       await store.put(1, value);
       expect(await store.remove(1)).toBe(true);
       expect(pagesOf(db, 's')).toBe(0);
-      expect(db.stats().liveBytes).toBe(empty);
+      // The allocation map has grown with the file, by a page for some thousands.
+      expect(db.stats().liveBytes - empty).toBeLessThanOrEqual(pageSize < 4096 ? 16 * pageSize : 0);
     }
     expect(store.get(0)).toEqual(bytesOf(10, 0));
   });

@@ -8,7 +8,7 @@ import { coded, expectRefusal } from './refusal.ts';
 
 async function filled(entries: number): Promise<{ db: Database; store: Store<number, number> }> {
   const db = openFresh();
-  const store: Store<number, number> = db.store('s', { key: 'u32' });
+  const store = db.store<number, number>('s', { key: 'u32' });
   await store.putMany(Array.from({ length: entries }, (_, i) => [i, i * 2] as const));
   return { db, store };
 }

@@ -77,9 +77,16 @@ describe('one entry', () => {
       x = (Math.imul(x, 1664525) + 1013904223) >>> 0;
       model.remove(model.entries[x % model.entries.length]!.key);
       if (model.entries.length % 400 !== 0) continue;
-      const leaves = leavesOf(model.tree);
-      const used = leaves.reduce((sum, leaf) => sum + 6 * leaf.count + leaf.heap - leaf.holes, 0);
-      expect(used / (leaves.length * capacity)).toBeGreaterThan(1 / 3);
+      for (const [level, slotBytes] of [
+        [0, 6],
+        [1, 22],
+      ] as const) {
+        const pages = pagesOf(model.tree).filter((page) => page.level === level);
+        if (pages.length < 2) continue;
+        const used = pages.reduce((sum, p) => sum + slotBytes * p.count + p.heap - p.holes, 0);
+        expect(used / (pages.length * capacity)).toBeGreaterThan(1 / 3);
+        for (const page of pages) expect(page.count).toBeGreaterThan(4);
+      }
     }
     model.checkAll();
   });
