@@ -118,7 +118,8 @@ export class ManualWriteTransaction extends WriteTransactionReader implements Ma
   private requireNoPart(what: string): void {
     if (this.parts === 0) return;
     throw new TransactionOpenError(
-      `${what} was called inside a nested part of the same transaction. Let its callback end first.`,
+      `${what} was called inside a nested part of the same transaction. Let its callback end ` +
+        'first.',
     );
   }
 
