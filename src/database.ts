@@ -106,7 +106,8 @@ export class Database implements Disposable, AsyncDisposable {
     this.readOnly = options.readOnly;
     this.pins = new PinnedSnapshots(pager);
     this.latest = new LatestReader(pager, this.pins, this, this.abandoned);
-    this.flusher = new Flusher(pager, options.flushInterval);
+    const { durability, flushInterval, readOnly } = options;
+    this.flusher = new Flusher(pager, durability, flushInterval, readOnly);
     this.slowReaders = new SlowReaderWatch(pager, options.warnAfter);
     this.queue = new WriteQueue(pager, this, {
       newStores: () => this.pending.values(),

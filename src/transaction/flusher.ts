@@ -1,8 +1,13 @@
 /**
- * Makes 'interval' writes durable in time, and what is left when the process ends.
+ * Makes 'interval' writes durable in time, whoever made them, and what is left when the process
+ * ends.
  *
- * Its timer keeps no process alive. What a process that is killed leaves behind is flushed by the
- * next one that opens the file.
+ * A handle that was opened with 'interval' looks once an interval whether what is published is
+ * durable: two atomic loads. What it finds not to be it flushes, also when the
+ * process that wrote it is dead, and after a flush that failed it tries again, unless the database
+ * is poisoned. A handle of another durability does so from its first 'interval' write on, until all
+ * is durable. The timer keeps no process alive; what is left when nobody has the file open is
+ * flushed by the next one that opens it.
  */
 
 import type { Pager } from '../pager/pager.ts';
@@ -20,11 +25,16 @@ function flushAtExit(): void {
 export class Flusher {
   private readonly pager: Pager;
   private readonly intervalMs: number;
+  /** It looks for as long as the handle is open. */
+  private readonly always: boolean;
   private timer: NodeJS.Timeout | undefined;
+  private flushing = false;
 
-  constructor(pager: Pager, intervalMs: number) {
+  constructor(pager: Pager, durability: Durability, intervalMs: number, readOnly: boolean) {
     this.pager = pager;
     this.intervalMs = intervalMs;
+    this.always = durability === 'interval' && !readOnly;
+    if (this.always) this.start();
   }
 
   /** A commit was published. */
@@ -35,15 +45,7 @@ export class Flusher {
       watchingExit = true;
       process.on('exit', flushAtExit);
     }
-    if (durability !== 'interval' || this.timer !== undefined) return;
-    this.timer = setTimeout(() => {
-      this.timer = undefined;
-      this.pager.flush().then(
-        () => this.flushed(),
-        (error: unknown) => tellStorageFault(this.pager.path, error),
-      );
-    }, this.intervalMs);
-    this.timer.unref();
+    if (durability === 'interval') this.start();
   }
 
   /** Here and now; a failure is told on the diagnostics channel, there is nobody to throw to. */
@@ -57,12 +59,34 @@ export class Flusher {
 
   /** Stops the timer. */
   stop(): void {
-    clearTimeout(this.timer);
+    clearInterval(this.timer);
     this.timer = undefined;
     unflushed.delete(this);
   }
 
-  private flushed(): void {
-    if (this.pager.closed || this.pager.isDurable) unflushed.delete(this);
+  private start(): void {
+    if (this.timer !== undefined) return;
+    this.timer = setInterval(() => {
+      void this.look();
+    }, this.intervalMs);
+    this.timer.unref();
+  }
+
+  private async look(): Promise<void> {
+    const { pager } = this;
+    if (this.flushing || pager.closed || pager.poisoned) return;
+    if (pager.isDurable) {
+      unflushed.delete(this);
+      if (!this.always) this.stop();
+      return;
+    }
+    this.flushing = true;
+    try {
+      await pager.flush();
+    } catch (error) {
+      if (!pager.closed) tellStorageFault(pager.path, error);
+    } finally {
+      this.flushing = false;
+    }
   }
 }

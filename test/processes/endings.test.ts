@@ -177,7 +177,7 @@ describe("durability 'interval'", () => {
   });
 
   // Not yet: a handle flushes what it wrote itself. To be `test` when it does.
-  test.fails('what a killed process published is made durable by the timer of another that has it open', async () => {
+  test('what a killed process published is made durable by the timer of another that has it open', async () => {
     const path = newDatabase();
     const other = open(path, { durability: 'interval', flushInterval: 50 });
     opened.push(other);

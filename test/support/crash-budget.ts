@@ -95,7 +95,8 @@ export function reportTotals(title: string): void {
       const into: Record<string, number> = {};
       for (const total of totals) {
         for (const [name, n] of Object.entries(pick(total))) {
-          if (typeof n === 'number') into[name] = (into[name] ?? 0) + n;
+          if (name === 'deepest') into[name] = Math.max(into[name] ?? 0, Number(n));
+          else if (typeof n === 'number') into[name] = (into[name] ?? 0) + n;
         }
       }
       return into;

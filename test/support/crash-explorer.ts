@@ -67,6 +67,8 @@ export interface Met {
   pinnedReads: number;
   /** Transactions begun on a commit that was not published yet. */
   builtDuringFlush: number;
+  /** Commits that were queued behind one that failed, and failed with it. */
+  failedTogether: number;
 }
 
 /** An image that broke a promise. The message says how to come back to it. */
@@ -87,6 +89,7 @@ export class Explorer {
     readsDuringFlush: 0,
     pinnedReads: 0,
     builtDuringFlush: 0,
+    failedTogether: 0,
   };
 
   constructor(options: ExplorerOptions) {

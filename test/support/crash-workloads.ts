@@ -198,9 +198,9 @@ export function fullDisk(explorer: Explorer, kind: 'write' | 'grow', nth: number
   process.commit(run.changes(), 'interval');
   run.moments.length = 0;
   const code = explorer.random.pick(['ENOSPC', 'EDQUOT'] as const);
-  // A growth that fails is tried once more, without the step.
   run.machine.faults.push({ kind, nth, code });
-  if (kind === 'grow') run.machine.faults.push({ kind, nth: 0, code });
+  // A growth that fails is tried again, without the step, and without zeros ahead.
+  if (kind === 'grow') run.machine.faults.push({ kind, nth, code }, { kind, nth, code });
   const big: Mix = { ...explorer.options.mix, overflow: 1, longestRun: 30_000, puts: 40 };
   const before = process.published.id;
   try {
@@ -265,6 +265,103 @@ export function poisoned(explorer: Explorer, kind: 'write' | 'flush', nth: numbe
   for (let i = 0; i < 2; i++) after.commit(run.changes(), random.pick(ALL));
   after.close();
   return run.end();
+}
+
+/** A flush fails and nobody notices: for the mutation that takes it for done. */
+export function deafFlush(explorer: Explorer): Moment[] {
+  const run = new Run(explorer);
+  const process = run.open();
+  process.commit(run.changes());
+  run.moments.length = 0;
+  run.machine.faults.push({ kind: 'flush', nth: 0, code: 'EIO' });
+  process.commit(run.changes());
+  process.commit(run.changes());
+  return run.end();
+}
+
+/**
+ * All processes are killed at step `diesAt` of a commit, and the lock file is removed: the slots are all
+ * that is left to go by, and the page cache has what was never flushed.
+ */
+export function orphaned(explorer: Explorer, diesAt: number): Moment[] | undefined {
+  const run = new Run(explorer);
+  const victim = run.open();
+  victim.commit(run.changes());
+  run.moments.length = 0;
+  victim.storage.steps = 0;
+  victim.storage.diesAt = diesAt;
+  if (!diesIn(() => victim.commit(run.changes()))) return undefined;
+  run.machine.removeLockFile();
+  const next = run.open();
+  run.history.found(next.published.id);
+  run.check(next);
+  run.moments.push(explorer.moment(run.machine, run.history));
+  next.commit(run.changes());
+  return run.end();
+}
+
+/**
+ * A commit that fails while another one, built on it, is queued behind it: neither happens. `kind` and
+ * `nth`: the write or flush that fails; `code` says whether the disk is full or broken.
+ */
+export async function pipelinedFailure(
+  explorer: Explorer,
+  kind: 'write' | 'flush',
+  nth: number,
+  code: 'ENOSPC' | 'EIO',
+): Promise<Moment[] | undefined> {
+  const run = new Run(explorer);
+  const process = run.open();
+  process.commit(run.changes());
+  const before = process.published.id;
+  run.moments.length = 0;
+  const first = process.noted(await process.pager.beginWrite());
+  const firstBuilt = process.build(first, run.changes());
+  run.machine.faults.push({ kind, nth, code });
+  const firstEnd = settled(process.commitLater(firstBuilt, 'commit'));
+  let secondEnd: Promise<unknown> | undefined;
+  try {
+    const second = await process.pager.beginWrite();
+    if (second.base.id === first.id) {
+      process.noted(second);
+      secondEnd = settled(process.commitLater(process.build(second, run.changes()), 'commit'));
+    } else process.pager.abort(second);
+  } catch (error) {
+    if (!isPoisoned(error)) throw error;
+  }
+  const firstError = await firstEnd;
+  if (firstError === undefined && secondEnd !== undefined && (await secondEnd) === undefined) {
+    return undefined;
+  }
+  const isExpected = code === 'ENOSPC' && kind === 'write' ? isDiskFull : isPoisoned;
+  for (const error of [firstError, await secondEnd]) {
+    if (error !== undefined && !isExpected(error)) throw error;
+  }
+  if (firstError !== undefined) {
+    if (process.published.id !== before) throw new Error('a commit went on from one that failed');
+    if (secondEnd !== undefined && (await secondEnd) === undefined) {
+      throw new Error('a commit was done on top of one that failed');
+    }
+    run.explorer.met.failedTogether += secondEnd === undefined ? 0 : 1;
+  }
+  run.machine.faults.length = 0;
+  run.check(process);
+  if (!process.pager.lock.poisoned) process.commit(run.changes());
+  else {
+    process.pager.close();
+    const after = run.open();
+    run.history.found(after.published.id);
+    after.commit(run.changes());
+  }
+  return run.end();
+}
+
+/** What a promise was rejected with, undefined when it was not. */
+function settled(promise: Promise<unknown>): Promise<unknown> {
+  return promise.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
 }
 
 /** Commits of one process while its own previous flush runs, and of another that waits for its turn. */

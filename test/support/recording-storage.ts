@@ -315,7 +315,7 @@ export class RecordingStorage implements Storage {
     }
   }
 
-  private mayFail(kind: 'write'): void {
+  protected mayFail(kind: 'write'): void {
     const fault = this.machine.fault(kind);
     if (fault === undefined) return;
     const error = nativeError('pwritev', fault.code);

@@ -11,6 +11,7 @@ import { decodeRecord, encodeRecord, type TreeRoot } from '../../src/format/cata
 import type { Geometry } from '../../src/format/geometry.ts';
 import { PAGE_FLAG } from '../../src/format/page-header.ts';
 import { initialise } from '../../src/pager/create-file.ts';
+import type { LockWords } from '../../src/pager/lock-words.ts';
 import { openFile } from '../../src/pager/open-file.ts';
 import { Pager } from '../../src/pager/pager.ts';
 import type { SnapshotRoots } from '../../src/pager/snapshot.ts';
@@ -33,6 +34,8 @@ export interface SimOptions {
   readonly maxReaders: number;
   /** How a handle is made: a mutation gives another class. */
   readonly storage: (machine: SimMachine) => RecordingStorage;
+  /** Told of each lock file when the database has been opened: for mutations. */
+  readonly opened?: (lock: LockWords) => void;
 }
 
 export const DEFAULT_SIM: SimOptions = {
@@ -112,6 +115,7 @@ export class SimProcess {
       recoverPrevious: false,
     });
     const pager = new Pager(file, { lockTimeout: 0, maxGrowth: 2, readOnly: false });
+    options.opened?.(file.lock);
     const steppedBackFrom = file.recovered?.steppedBackFrom ?? 0;
     return new SimProcess(machine, storage, history, pager, steppedBackFrom);
   }
