@@ -34,7 +34,9 @@ async function useOf(args: readonly string[]): Promise<HeapUse & { mappedBytes: 
   const program = fileURLToPath(new URL('./heap-child.js', import.meta.url));
   const output = await run(['--expose-gc', '--trace-gc', program, ...args]);
   const timed = output.slice(output.indexOf('BEGIN'), output.indexOf('END'));
-  const report: unknown = JSON.parse(output.slice(output.indexOf('{'), output.lastIndexOf('}') + 1));
+  const report: unknown = JSON.parse(
+    output.slice(output.indexOf('{'), output.lastIndexOf('}') + 1),
+  );
   if (!isGrowth(report)) throw new Error(`no report in: ${output}`);
   return {
     ...report,

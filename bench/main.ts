@@ -73,7 +73,9 @@ async function measure(): Promise<void> {
     const machine = describeMachine(data, loadBefore);
     const seconds = Math.round((performance.now() - start) / 1000);
     console.log(`\n${machineText(machine)}`);
-    console.log(`${scale.rows} rows, 15-byte keys, 100-byte values, ${rounds} rounds, ${seconds} s`);
+    console.log(
+      `${scale.rows} rows, 15-byte keys, 100-byte values, ${rounds} rounds, ${seconds} s`,
+    );
     for (const text of [timesTable, countsTable, goalsTable]) console.log(`\n${text(summaries)}`);
     if (heap !== undefined) console.log(`\n${heapText(heap)}`);
     save({ machine, scale, rounds, seconds, heap, results: summaries.flatMap((s) => s.results) });

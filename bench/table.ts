@@ -69,7 +69,13 @@ export function countsTable(summaries: readonly Summary[]): string {
         ];
       }),
     );
-  const head = ['workload', 'contender', 'write calls a commit', 'KiB a commit', 'bytes a byte put'];
+  const head = [
+    'workload',
+    'contender',
+    'write calls a commit',
+    'KiB a commit',
+    'bytes a byte put',
+  ];
   return table([...head, 'file after, MiB'], rows, 'llrrrr');
 }
 
@@ -108,7 +114,11 @@ function spread(us: readonly number[]): string {
 }
 
 /** `sides`: l or r for each column. */
-function table(head: readonly string[], rows: readonly (readonly string[])[], sides: string): string {
+function table(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  sides: string,
+): string {
   const widths = head.map((title, i) =>
     Math.max(title.length, ...rows.map((row) => row[i]?.length ?? 0)),
   );

@@ -11,7 +11,20 @@ const SECTIONS = [
   ['Opening', ['open', 'OpenOptions', 'Durability', 'restore']],
   ['Database', ['Database', 'WriteOptions', 'StoreInfo', 'DatabaseStats']],
   ['Stores', ['Store', 'StoreOf', 'StoreRef', 'StoreOptions', 'KeyOf', 'ValueOf', 'PutOptions']],
-  ['Reading', ['Reader', 'Snapshot', 'RangeOptions', 'Prefix', 'Leading', 'Lazy', 'Entry', 'ValueView', 'Blob']],
+  [
+    'Reading',
+    [
+      'Reader',
+      'Snapshot',
+      'RangeOptions',
+      'Prefix',
+      'Leading',
+      'Lazy',
+      'Entry',
+      'ValueView',
+      'Blob',
+    ],
+  ],
   ['Transactions', ['WriteTransaction', 'ManualTransaction']],
   [
     'Codecs',

@@ -50,6 +50,12 @@ import { sharedWithPrefix } from './keys.ts';
 import { OWN, type Scratch } from './scratch.ts';
 import { findOnPath } from './search.ts';
 
+/**
+ * A branch begins with one separator and no prefix. When it has so many children, enough to tell what
+ * its separators share, it is written anew with a prefix.
+ */
+const PREFIX_AFTER = 8;
+
 /** Is the page at `depth` of the path the last of its level, or the first? */
 export function isAtEdge(edit: Edit, depth: number, last: boolean): boolean {
   const { pages, path } = edit;
@@ -99,7 +105,8 @@ export function insertChild(edit: Edit, d: number, page: number, below: number):
   const n = slotCount(s, o);
   const slot = path.slots[d]!;
   setEntriesBelow(s, o, n, slot, entriesBelow(s, o, n, slot) - below);
-  if (insertInBranch(s, o, edit, slot + 1, page, below)) return;
+  const settled = n !== PREFIX_AFTER || prefixLength(s, o) > 0;
+  if (settled && insertInBranch(s, o, edit, slot + 1, page, below)) return;
   scratch.clear();
   loadBranch(scratch, OWN, s, o);
   pushChildren(scratch, OWN, 0, slot + 1);

@@ -98,7 +98,8 @@ function rewrite(edit: Edit, replaced: number): boolean {
   loadLeaf(edit, OWN, path.segment, path.offset, page);
   pushOwn(edit, replaced);
   if (leafBytes(scratch, 0, scratch.count) > edit.pages.geometry.capacity) {
-    makeRoom(edit, replaced);
+    // A key that shares less than the leaf's prefix may come after all others, too.
+    if (replaced > 0 || !splitAtEdge(edit)) makeRoom(edit, replaced);
     return false;
   }
   writeLeaf(edit, page, 0, scratch.count);

@@ -61,6 +61,20 @@ export function sharedWithPrefix(
   return k;
 }
 
+/** How many bytes all keys of the leaf at `o` share: its prefix and more. It has an entry. */
+export function sharedByLeaf(s: Segment, o: number): number {
+  const n = slotCount(s, o);
+  const flags = pageFlags(s, o);
+  const first = leafEntry(s, o, n, 0);
+  const last = leafEntry(s, o, n, n - 1);
+  const a = leafSuffixAt(s, first, flags);
+  const b = leafSuffixAt(s, last, flags);
+  const both = Math.min(suffixLength(s, first), suffixLength(s, last));
+  let k = 0;
+  while (k < both && s.bytes[a + k]! === s.bytes[b + k]!) k++;
+  return prefixLength(s, o) + k;
+}
+
 /** As compareKeys, of the key in slot `i` of the leaf at `o` with key[0, length). */
 export function compareLeafKey(
   s: Segment,

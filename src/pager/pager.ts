@@ -38,6 +38,8 @@ interface InFlight {
   readonly tip: Tip;
   /** Its pages can be read; the next session may build on them. */
   readonly written: Promise<void>;
+  /** `written` is settled. Before that the job may not even have begun. */
+  isWritten: boolean;
   readonly done: Promise<void>;
   /** As `done`, but rejects when the job failed. */
   readonly outcome: Promise<void>;
@@ -105,6 +107,10 @@ export class Pager {
     }
     if (this.isClosed) throw this.closedError();
     try {
+      // A flush of this handle may have been submitted meanwhile: the lock is counted per handle. As
+      // long as it has not begun, the lock file knows nothing of it.
+      while (this.inFlight?.isWritten === false) await this.inFlight.done;
+      if (this.isClosed) throw this.closedError();
       this.forgetFinished();
       this.startWriting();
       if (this.idsAreUsedUp()) {
@@ -325,10 +331,10 @@ export class Pager {
   }
 
   /**
-   * The lock is held. A job of this handle that has cleared the word of the commit in progress, the
-   * last that it stores, has done all of its work: from then on the lock file says what is newest,
-   * even when the job's end has not been told here yet, and another process may have gone on from
-   * it.
+   * The lock is held, and the job in flight has written its pages. Once it has cleared the word of
+   * the commit in progress, the last that it stores, it has done all of its work: from then on the
+   * lock file says what is newest, even when the job's end has not been told here yet, and another
+   * process may have gone on from it.
    */
   private forgetFinished(): void {
     const { inFlight, lock } = this;
@@ -446,6 +452,7 @@ export class Pager {
     let isWritten: () => void = () => {};
     const writtenPromise = new Promise<void>((resolve) => {
       isWritten = () => {
+        inFlight.isWritten = true;
         resolve();
         written?.();
         written = undefined;
@@ -470,6 +477,7 @@ export class Pager {
     const inFlight: InFlight = {
       tip: prepared.tip,
       written: writtenPromise,
+      isWritten: false,
       done: ended,
       outcome: done,
     };

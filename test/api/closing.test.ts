@@ -35,14 +35,19 @@ describe.each(['close', 'closeSync'])('%s', (how) => {
     const path = newPath();
     const db = open(path);
     const store = db.store('s');
-    // Asked for and not made yet: what the end of a commit looks after.
-    const put = store.put('k', 1);
-    await new Promise((resolve) => setImmediate(resolve));
-    db.store('asked for later');
-    const manual = how === 'closeSync' ? undefined : db.flush();
-    await close(db, how);
-    await manual;
+    let closing: Promise<void> | undefined;
+    const put = db.write((tx) => {
+      // When the commit has been submitted, and nobody has heard of its end yet.
+      queueMicrotask(() => {
+        // Asked for and not made: what the end of a commit looks after.
+        db.store('asked for later');
+        closing = close(db, how);
+      });
+      return tx.put(store, 'k', 1);
+    });
     expect(await put).toBe(true);
+    await closing;
+    expect(db.closed).toBe(true);
     expect(openFresh(path).store('s').get('k')).toBe(1);
   });
 

@@ -96,9 +96,9 @@ describe('loading in order', () => {
     for (let i = 4000; i > 0; i--) model.put(decimal(i), value(20));
     model.checkAll();
     expect(fillOf(model)).toBeGreaterThan(0.93);
-    // No leaf but the first gave any of its entries away.
+    // No leaf but the first gave any of its entries away; with a longer prefix it holds more.
     const counts = leavesOf(model.tree).map(({ count }) => count);
-    expect(Math.max(...counts) - Math.min(...counts.slice(1))).toBeLessThanOrEqual(1);
+    expect(Math.max(...counts) - Math.min(...counts.slice(1))).toBeLessThanOrEqual(2);
   });
 
   test('ascending visits one path an insert, and no page twice to find the place', () => {

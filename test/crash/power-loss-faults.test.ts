@@ -1,7 +1,19 @@
 import { expect, test } from 'vitest';
-import { explore, reportTotals, useSimulatedClock, type Workload } from '../support/crash-budget.ts';
-import type { Explorer, Moment } from '../support/crash-explorer.ts';
-import { type Fatal, fullDisk, poisoned, takeover } from '../support/crash-workloads.ts';
+import {
+  explore,
+  reportTotals,
+  useSimulatedClock,
+  type Workload,
+} from '../support/crash-budget.ts';
+import type { Explorer } from '../support/crash-explorer.ts';
+import {
+  type Fatal,
+  fullDisk,
+  orphaned,
+  pipelinedFailure,
+  poisoned,
+  takeover,
+} from '../support/crash-workloads.ts';
 
 useSimulatedClock();
 reportTotals('power loss with faults');
@@ -11,17 +23,17 @@ const MINUTES = 60_000 * (process.env.COPPICE_LONG === '1' ? 600 : 5);
 /** Every step of every operation, one after the other; `next` gives undefined past the last step. */
 function everyStep<T>(
   cases: readonly T[],
-  next: (explorer: Explorer, each: T, step: number) => Moment[] | undefined,
+  next: (explorer: Explorer, each: T, step: number) => Turn | Promise<Turn>,
 ): Workload {
   let at = 0;
   let step = 0;
-  return (explorer, turn) => {
+  return async (explorer, turn) => {
     if (turn === 0) {
       at = 0;
       step = 0;
     }
     for (; at < cases.length; at++, step = 0) {
-      const moments = next(explorer, cases[at]!, step);
+      const moments = await next(explorer, cases[at]!, step);
       if (moments !== undefined) {
         step++;
         return moments;
@@ -35,18 +47,22 @@ const FATAL: readonly Fatal[] = ['commit', 'interval', 'flush', 'confirm', 'open
 const LIMITS = { exhaustiveUnits: 4, random: 4, singles: 10, tearEvery: 128 };
 
 test.each([
-  [false, 'a process that was there'],
-  [true, 'one that opens alone'],
-])('killed at each step of each operation; %s%s goes on, and the power fails', {
-  timeout: MINUTES,
-}, async (alone) => {
-  const { counts } = await explore(
-    16_000,
-    everyStep(FATAL, (explorer, fatal, step) => takeover(explorer, fatal, step, alone)),
-    { limits: LIMITS },
-  );
-  expect(counts.kills).toBeGreaterThan(80);
-});
+  ['a process that was there', false],
+  ['one that opens alone', true],
+])(
+  'killed at each step of each operation; %s goes on, and the power fails',
+  {
+    timeout: MINUTES,
+  },
+  async (_who, alone) => {
+    const { counts } = await explore(
+      16_000,
+      everyStep(FATAL, (explorer, fatal, step) => takeover(explorer, fatal, step, alone)),
+      { limits: LIMITS },
+    );
+    expect(counts.kills).toBeGreaterThan(80);
+  },
+);
 
 test('killed after a flush that failed, before it could say so', { timeout: MINUTES }, async () => {
   const cases = FATAL.flatMap((fatal) => [false, true].map((alone) => ({ fatal, alone })));
@@ -61,21 +77,43 @@ test('killed after a flush that failed, before it could say so', { timeout: MINU
 });
 
 test('a full disk at each write and growth changes nothing', { timeout: MINUTES }, async () => {
-  const { counts } = await explore(
-    8_000,
-    everyStep(['write', 'grow'] as const, fullDisk),
-    { limits: LIMITS },
-  );
+  const { counts } = await explore(8_000, everyStep(['write', 'grow'] as const, fullDisk), {
+    limits: LIMITS,
+  });
   expect(counts.aborts).toBeGreaterThan(10);
 });
 
 test('a write or flush that fails for good is never undone by a later power failure', {
   timeout: MINUTES,
 }, async () => {
-  const { counts } = await explore(
-    8_000,
-    everyStep(['write', 'flush'] as const, poisoned),
+  const { counts } = await explore(8_000, everyStep(['write', 'flush'] as const, poisoned), {
+    limits: LIMITS,
+  });
+  expect(counts.poisonings).toBeGreaterThan(5);
+});
+
+test('all processes killed at each step of a commit, and the lock file removed', {
+  timeout: MINUTES,
+}, async () => {
+  await explore(
+    2_000,
+    everyStep(['commit'], (explorer, _operation, step) => orphaned(explorer, step)),
     { limits: LIMITS },
   );
-  expect(counts.poisonings).toBeGreaterThan(5);
+});
+
+test('a commit queued behind one that fails at any write or flush fails with it', {
+  timeout: MINUTES,
+}, async () => {
+  const cases = [
+    ['write', 'ENOSPC'],
+    ['write', 'EIO'],
+    ['flush', 'EIO'],
+  ] as const;
+  const { met } = await explore(
+    3_000,
+    everyStep(cases, (explorer, [kind, code], nth) => pipelinedFailure(explorer, kind, nth, code)),
+    { limits: LIMITS },
+  );
+  expect(met.failedTogether).toBeGreaterThan(1);
 });

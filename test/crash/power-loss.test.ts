@@ -1,13 +1,14 @@
 import { expect, test } from 'vitest';
 import { endless, explore, reportTotals, useSimulatedClock } from '../support/crash-budget.ts';
-import { DEFAULT_SIM } from '../support/sim-process.ts';
 import {
   durableCommits,
+  flushBesideBegin,
   growAndShrink,
   mixedDurabilities,
   pipelined,
   truncation,
 } from '../support/crash-workloads.ts';
+import { DEFAULT_SIM } from '../support/sim-process.ts';
 
 useSimulatedClock();
 reportTotals('power loss');
@@ -78,4 +79,13 @@ test('commits built while the one before is being flushed', { timeout: MINUTES }
     endless((explorer, turn) => pipelined(explorer, 12, turn % 2 === 1)),
   );
   expect(met.builtDuringFlush).toBeGreaterThan(10);
+});
+
+test('a flush and a transaction of one handle that wait for the lock together', {
+  timeout: MINUTES,
+}, async () => {
+  await explore(
+    2_000,
+    endless((explorer) => flushBesideBegin(explorer)),
+  );
 });

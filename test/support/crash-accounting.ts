@@ -3,7 +3,13 @@
  * for one; and every sum in the map is right.
  */
 
-import { mapBitsBelow, mapChild, mapChildBirth, mapWord, popCount } from '../../src/format/map-page.ts';
+import {
+  mapBitsBelow,
+  mapChild,
+  mapChildBirth,
+  mapWord,
+  popCount,
+} from '../../src/format/map-page.ts';
 import { PAGE_TYPE, pageLevel } from '../../src/format/page-header.ts';
 import { leavesBelow } from '../../src/pager/allocation-map.ts';
 import type { MappedPages } from '../../src/pager/mapped-pages.ts';

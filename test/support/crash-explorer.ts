@@ -4,9 +4,9 @@
  * commits, whose crash points (those of the recovery among them) are crashed again, to `depth`.
  */
 
-import { decodeMeta } from '../../src/format/meta.ts';
 import { META_SLOT_BYTES, META_SLOT_OFFSETS } from '../../src/format/geometry.ts';
 import { lockFileBytes, WORD } from '../../src/format/lock-file.ts';
+import { decodeMeta } from '../../src/format/meta.ts';
 import { LockWords } from '../../src/pager/lock-words.ts';
 import { native } from '../../src/pager/native.ts';
 import type { Durability } from '../../src/pager/write-session.ts';

@@ -112,7 +112,9 @@ export function growAndShrink(explorer: Explorer): Moment[] {
   const process = run.open();
   const big: Mix = { ...explorer.options.mix, overflow: 0.7, puts: 6, longestRun: 20_000 };
   for (let i = 0; i < 3; i++) process.commit(run.changes(big));
-  const all = new Map([...run.history.stateOf(process.published.id).keys()].map((k) => [k, undefined]));
+  const all = new Map(
+    [...run.history.stateOf(process.published.id).keys()].map((k) => [k, undefined]),
+  );
   process.commit(all);
   for (let i = 0; i < 3; i++) process.commit(run.changes());
   run.check(process);
@@ -191,7 +193,11 @@ export function takeover(
 }
 
 /** The disk is full at the n-th write, or growth, of a commit: nothing is changed, and it goes on. */
-export function fullDisk(explorer: Explorer, kind: 'write' | 'grow', nth: number): Moment[] | undefined {
+export function fullDisk(
+  explorer: Explorer,
+  kind: 'write' | 'grow',
+  nth: number,
+): Moment[] | undefined {
   const run = new Run(explorer);
   const process = run.open();
   process.commit(run.changes());
@@ -223,7 +229,11 @@ export function fullDisk(explorer: Explorer, kind: 'write' | 'grow', nth: number
  * The n-th write or flush of a commit fails for good. Every process is told; whoever opens alone
  * afterwards has the last durable state, for ever.
  */
-export function poisoned(explorer: Explorer, kind: 'write' | 'flush', nth: number): Moment[] | undefined {
+export function poisoned(
+  explorer: Explorer,
+  kind: 'write' | 'flush',
+  nth: number,
+): Moment[] | undefined {
   const { random } = explorer;
   const run = new Run(explorer);
   const other = run.open();
@@ -356,6 +366,29 @@ export async function pipelinedFailure(
   return run.end();
 }
 
+/**
+ * A flush and a transaction of one handle wait for another process at the same time, and have the lock
+ * together: the flush has been submitted and has not begun when the transaction does.
+ */
+export async function flushBesideBegin(explorer: Explorer): Promise<Moment[]> {
+  const run = new Run(explorer);
+  const process = run.open();
+  const rival = run.open();
+  process.commit(run.changes());
+  process.commit(run.changes(), 'interval');
+  const published = process.published.id;
+  const held = rival.begin();
+  const flushed = process.pager.flush().then(() => run.history.durable(published));
+  const begun = process.pager.beginWrite();
+  rival.pager.abort(held);
+  const session = process.noted(await begun);
+  await process.commitLater(process.build(session, run.changes()), 'commit');
+  await flushed;
+  run.check(process);
+  process.commit(run.changes());
+  return run.end();
+}
+
 /** What a promise was rejected with, undefined when it was not. */
 function settled(promise: Promise<unknown>): Promise<unknown> {
   return promise.then(
@@ -365,7 +398,11 @@ function settled(promise: Promise<unknown>): Promise<unknown> {
 }
 
 /** Commits of one process while its own previous flush runs, and of another that waits for its turn. */
-export async function pipelined(explorer: Explorer, commits: number, rival: boolean): Promise<Moment[]> {
+export async function pipelined(
+  explorer: Explorer,
+  commits: number,
+  rival: boolean,
+): Promise<Moment[]> {
   const { random } = explorer;
   const run = new Run(explorer);
   const process = run.open();

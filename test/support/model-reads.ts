@@ -51,10 +51,11 @@ export function rangeOf(store: ModelStore, shape: number, a: number, b: number):
   // Ends are keys of the store as often as not.
   const low = store.entries[a % (2 * store.entries.length + 1)]?.[0] ?? kind.key(a, b);
   const high = store.entries[b % (2 * store.entries.length + 1)]?.[0] ?? kind.key(b, a);
-  if ((shape & 3) === 1) range.gt = low;
-  if ((shape & 3) === 2) range.gte = low;
-  if ((shape & 12) === 4) range.lt = high;
-  if ((shape & 12) === 8) range.lte = high;
+  // Both at once: the narrower one counts, and gt of equal ones.
+  if ((shape & 1) !== 0) range.gt = low;
+  if ((shape & 2) !== 0) range.gte = (shape & 1) !== 0 && a % 3 === 0 ? kind.key(b, a) : low;
+  if ((shape & 4) !== 0) range.lt = high;
+  if ((shape & 8) !== 0) range.lte = (shape & 4) !== 0 && b % 3 === 0 ? kind.key(a, b) : high;
   if ((shape & 16) !== 0) range.reverse = true;
   if ((shape & 96) === 32) range.limit = a % 9;
   if ((shape & 96) === 64) range.offset = b % 9;

@@ -123,12 +123,14 @@ export class RecordingStorage implements Storage {
 
   runSync(job: Job): void {
     for (const queued of [...this.queue]) this.finish(queued);
-    for (const _step of this.execute(job, undefined)) continue;
+    for (const _step of this.execute(job, undefined));
   }
 
-  /** Runs the queue beside the test: others have their turn before each flush. */
+  /** Runs the queue beside the test: others have their turn at each yield. */
   private async drive(): Promise<void> {
     this.isDriving = true;
+    // The job's thread has not begun yet when `run` returns.
+    await new Promise((resolve) => setImmediate(resolve));
     for (let queued = this.queue[0]; queued !== undefined; queued = this.queue[0]) {
       try {
         while (!queued.isOver && queued.run.next().done !== true) {
@@ -144,7 +146,7 @@ export class RecordingStorage implements Storage {
 
   private finish(queued: QueuedJob): void {
     try {
-      while (queued.run.next().done !== true) continue;
+      while (queued.run.next().done !== true);
       this.end(queued, undefined);
     } catch (error) {
       this.end(queued, error);
@@ -161,7 +163,7 @@ export class RecordingStorage implements Storage {
     if (!this.dead) queued.settle(error);
   }
 
-  /** Runs a job. Yields before each flush. Throws as the addon does. */
+  /** Runs a job. Yields after NOTIFY and before each flush. Throws as the addon does. */
   protected *execute(job: Job, written: (() => void) | undefined): Generator<void, void> {
     const sections = parse(job.steps);
     let failure: unknown;
@@ -203,6 +205,7 @@ export class RecordingStorage implements Storage {
       if (step.op === OP.FLUSH) yield;
       this.step();
       this.runStep(step, job, written, cause);
+      if (step.op === OP.NOTIFY) yield;
     }
   }
 
@@ -251,7 +254,8 @@ export class RecordingStorage implements Storage {
   }
 
   protected guard(word: number, value: number): void {
-    if (Atomics.load(this.jobWords(), word) !== value) throw abortOf(nativeError('guard', 'ECANCELED'));
+    if (Atomics.load(this.jobWords(), word) !== value)
+      throw abortOf(nativeError('guard', 'ECANCELED'));
   }
 
   protected store(word: number, value: number): void {
@@ -367,8 +371,9 @@ export class RecordingStorage implements Storage {
 
   // The lock file
 
-  openShared(sizeBytes: number, create: boolean): Int32Array | undefined {
+  openShared(sizeBytes: number, create: boolean, replace = false): Int32Array | undefined {
     this.step();
+    if (replace) this.machine.removeLockFile();
     let { shared } = this.machine;
     if (shared === undefined || shared.byteLength < sizeBytes) {
       if (!create) return undefined;
@@ -414,14 +419,7 @@ export class RecordingStorage implements Storage {
     secretLow: number,
     secretHigh: number,
   ): boolean {
-    return native().pageIsIntact(
-      bytes,
-      start,
-      pageBytes,
-      page,
-      secretLow >>> 0,
-      secretHigh >>> 0,
-    );
+    return native().pageIsIntact(bytes, start, pageBytes, page, secretLow >>> 0, secretHigh >>> 0);
   }
   bootId(): string {
     return this.machine.bootId;

@@ -4,7 +4,7 @@
  * file can be compared with exactly one transaction.
  */
 
-import { Random } from './sim-random.ts';
+import type { Random } from './sim-random.ts';
 
 /** A value: who wrote it, and its length. Its bytes follow from both and the key. */
 export interface SimValue {
@@ -94,7 +94,8 @@ export class History {
   durable(id: number): void {
     this.published(id);
     if (this.candidates[0]! >= id) return;
-    if (!this.candidates.includes(id)) throw new Error(`transaction ${id} is durable, but was undone`);
+    if (!this.candidates.includes(id))
+      throw new Error(`transaction ${id} is durable, but was undone`);
     this.candidates = this.candidates.filter((candidate) => candidate >= id);
   }
 
@@ -114,7 +115,8 @@ export class History {
   }
 
   private requireResolved(id: number): void {
-    if (id < this.resolved) throw new Error(`transaction ${this.resolved} was published; now it is ${id}`);
+    if (id < this.resolved)
+      throw new Error(`transaction ${this.resolved} was published; now it is ${id}`);
   }
 }
 

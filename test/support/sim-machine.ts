@@ -110,6 +110,14 @@ export class SimMachine {
     if (next === undefined) return;
     this.tryAcquireWriter(next.holder);
     next.wake();
+    // The lock is the handle's, and counted: whatever else of that handle waits has it too.
+    for (let i = 0; i < this.waiting.length; ) {
+      if (this.waiting[i]!.holder !== next.holder) i++;
+      else {
+        this.tryAcquireWriter(next.holder);
+        this.waiting.splice(i, 1)[0]!.wake();
+      }
+    }
   }
 
   /** What the kernel does when a process dies, by whatever death. */

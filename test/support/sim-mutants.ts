@@ -76,10 +76,7 @@ export class MutantStorage extends RecordingStorage {
     this.change = change;
   }
 
-  protected override *execute(
-    job: Job,
-    written: (() => void) | undefined,
-  ): Generator<void, void> {
+  protected override *execute(job: Job, written: (() => void) | undefined): Generator<void, void> {
     const rows = rowsOf(job);
     const changed = new Job();
     for (const row of this.change(rows, shapeOf(rows), this)) changed.steps.push(...row);
@@ -232,7 +229,12 @@ export class TidyRecovery extends RecordingStorage {
   private isTidy = false;
   override tryLock(byte: number): boolean {
     const has = super.tryLock(byte);
-    if (has && byte === LOCK_BYTE.opener && !this.isTidy && !super.isLocked(LOCK_BYTE.firstSlot, 64)) {
+    if (
+      has &&
+      byte === LOCK_BYTE.opener &&
+      !this.isTidy &&
+      !super.isLocked(LOCK_BYTE.firstSlot, 64)
+    ) {
       this.isTidy = true;
       this.tidy();
     }

@@ -3,8 +3,8 @@
  * as the engine has. It tells the history of each step.
  */
 
-import { Scratch } from '../../src/btree/scratch.ts';
 import { checkTree } from '../../src/btree/check.ts';
+import { Scratch } from '../../src/btree/scratch.ts';
 import { Tree } from '../../src/btree/tree.ts';
 import { WritableTree } from '../../src/btree/writable-tree.ts';
 import { decodeRecord, encodeRecord, type TreeRoot } from '../../src/format/catalogue.ts';
@@ -18,7 +18,6 @@ import type { SnapshotRoots } from '../../src/pager/snapshot.ts';
 import type { Durability, WriteSession } from '../../src/pager/write-session.ts';
 import { checkAccounting } from './crash-accounting.ts';
 import { RecordingStorage } from './recording-storage.ts';
-import { Killed, type MachineCounts, noCounts, SimMachine } from './sim-machine.ts';
 import {
   type Changes,
   type History,
@@ -27,6 +26,7 @@ import {
   type SimValue,
   valueBytes,
 } from './sim-history.ts';
+import { Killed, type MachineCounts, noCounts, SimMachine } from './sim-machine.ts';
 
 export interface SimOptions {
   readonly pageSize: number;
@@ -34,6 +34,8 @@ export interface SimOptions {
   readonly maxReaders: number;
   /** How a handle is made: a mutation gives another class. */
   readonly storage: (machine: SimMachine) => RecordingStorage;
+  /** How the handle that makes the database is made; RecordingStorage when absent. */
+  readonly maker?: (machine: SimMachine) => RecordingStorage;
   /** Told of each lock file when the database has been opened: for mutations. */
   readonly opened?: (lock: LockWords) => void;
 }
@@ -61,7 +63,7 @@ const IDENTITY = Buffer.from('a simulated database, 24', 'latin1');
 /** A machine with an empty database, flushed. */
 export function newMachine(options: SimOptions, counts: MachineCounts = noCounts()): SimMachine {
   const machine = new SimMachine(options.segmentBytes, undefined, counts);
-  const storage = new RecordingStorage(machine);
+  const storage = options.maker?.(machine) ?? new RecordingStorage(machine);
   initialise(storage, options.pageSize, IDENTITY);
   storage.close();
   return machine;
@@ -98,12 +100,7 @@ export class SimProcess {
   }
 
   /** Opens the database. `diesAt`: the process is killed at that step. */
-  static open(
-    machine: SimMachine,
-    history: History,
-    options: SimOptions,
-    diesAt = -1,
-  ): SimProcess {
+  static open(machine: SimMachine, history: History, options: SimOptions, diesAt = -1): SimProcess {
     const storage = options.storage(machine);
     storage.diesAt = diesAt;
     const file = openFile(storage, {
