@@ -51,8 +51,8 @@ import { OWN, type Scratch } from './scratch.ts';
 import { findOnPath } from './search.ts';
 
 /**
- * A branch begins with one separator and no prefix. When it has so many children, enough to tell what
- * its separators share, it is written anew with a prefix.
+ * A branch begins with one separator and no prefix. When it has so many children, enough to tell
+ * what its separators share, it is written anew with a prefix.
  */
 const PREFIX_AFTER = 8;
 

@@ -11,18 +11,11 @@ import { openTree, type PinnedSnapshots } from './pinned-snapshot.ts';
 import { BaseReader } from './reader.ts';
 import type { StoreDefinition } from './store-definition.ts';
 
-/** The tree of a store in the snapshot that was newest when it was last looked at. */
-interface LatestTree {
-  id: number;
-  tree: Tree;
-}
-
 export class LatestReader extends BaseReader {
   private readonly pager: Pager;
   private readonly pins: PinnedSnapshots;
   private readonly owner: object;
   private readonly abandoned: Abandoned;
-  private readonly trees = new Map<object, LatestTree>();
 
   constructor(pager: Pager, pins: PinnedSnapshots, owner: object, abandoned: Abandoned) {
     super();
@@ -48,7 +41,7 @@ export class LatestReader extends BaseReader {
     const { pager } = this;
     if (pager.closed) throw new DatabaseClosedError(`${pager.path} is closed.`);
     const roots = pager.readers.beginShort();
-    const latest = this.trees.get(definition);
+    const { latest } = definition;
     if (latest !== undefined && latest.id === roots.id) return latest.tree;
     try {
       return this.refresh(definition);
@@ -84,9 +77,9 @@ export class LatestReader extends BaseReader {
     try {
       this.pager.pages.healFaults();
       const fresh = openTree(this.pager, roots, definition);
-      const latest = this.trees.get(definition);
+      const { latest } = definition;
       if (latest === undefined) {
-        this.trees.set(definition, { id: roots.id, tree: fresh });
+        definition.latest = { id: roots.id, tree: fresh };
         return fresh;
       }
       // The object stays the same, so that the engine's inline caches do.

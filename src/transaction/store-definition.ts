@@ -3,6 +3,7 @@
  * records.
  */
 
+import type { Tree } from '../btree/tree.ts';
 import type { EncodedValue, KeyFormat, ValueFormat } from '../codec/codec.ts';
 import { KeyBuffer } from '../codec/key-buffer.ts';
 import { StoreMismatchError } from '../errors.ts';
@@ -16,6 +17,12 @@ export interface StoreRef<K, V> {
   readonly definition: StoreDefinition<K, V>;
 }
 
+/** The tree of a store in the snapshot that was newest when it was last looked at. */
+export interface LatestTree {
+  id: number;
+  readonly tree: Tree;
+}
+
 /** One store of one handle. */
 export class StoreDefinition<K, V> {
   readonly name: string;
@@ -26,6 +33,8 @@ export class StoreDefinition<K, V> {
   readonly description: StoreDescription;
   /** Its key in the catalogue. */
   readonly catalogueKey: Uint8Array;
+  /** What the handle's reader of the newest snapshot keeps; undefined before the first read. */
+  latest: LatestTree | undefined;
   /** Scratch for one key; see KeyBuffer for how long what it holds is good. */
   readonly key: KeyBuffer;
 
