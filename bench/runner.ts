@@ -5,7 +5,7 @@
 
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, statSync } from 'node:fs';
+import { constants, cpSync, mkdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { contenders, OURS } from './contenders/all.ts';
 import type { Contender } from './contenders/contender.ts';
@@ -18,7 +18,7 @@ export interface Result {
   readonly contender: string;
   readonly variant: string;
   readonly operations: number;
-  /** Of each round, in its order, without the first, which warms up. */
+  /** Of each round that counts, in their order. */
   readonly ms: readonly number[];
   readonly cpuMs: readonly number[];
   /** In all of these rounds: what was put, and what the process wrote for it. */
@@ -47,7 +47,7 @@ export async function fill(data: string, scale: Scale): Promise<void> {
   }
 }
 
-/** All contenders and variants of one workload. `rounds` are timed, after one that is not. */
+/** All contenders and variants of one workload; `rounds` are timed, times the workload's factor. */
 export async function runWorkload(
   workload: Workload,
   data: string,
@@ -57,12 +57,14 @@ export async function runWorkload(
   const lanes = contenders
     .filter(({ name }) => workload.peers || name === OURS)
     .flatMap((contender) =>
-      contender.variants[workload.task].map(
-        (variant) => new Lane(workload, contender, variant, folderOf(data, contender), scale),
-      ),
+      contender.variants[workload.task].map((variant) => {
+        const folder = folderOf(data, contender);
+        return new Lane(workload, contender, variant, folder, scale);
+      }),
     );
-  for (let round = 0; round <= rounds * workload.roundsFactor; round++) {
-    for (const lane of lanes) await lane.round(round > 0);
+  const last = workload.warmUp + rounds * workload.roundsFactor;
+  for (let round = 0; round < last; round++) {
+    for (const lane of lanes) await lane.round(round >= workload.warmUp);
   }
   const results: Result[] = [];
   for (const lane of lanes) results.push(await lane.end());
@@ -74,6 +76,7 @@ class Lane {
   private readonly task: ChildTask;
   private readonly contender: Contender;
   private readonly freshProcess: boolean;
+  private readonly ownFolder: boolean;
   private readonly replies: RoundReply[] = [];
   private child: Child | undefined;
 
@@ -84,9 +87,12 @@ class Lane {
     folder: string,
     scale: Scale,
   ) {
-    this.task = taskOf(workload.name, contender, variant, folder, scale);
+    const own = workload.writes ? `${folder}-${variant}` : folder;
+    if (own !== folder) cpSync(folder, own, { recursive: true, mode: constants.COPYFILE_FICLONE });
+    this.task = taskOf(workload.name, contender, variant, own, scale);
     this.contender = contender;
     this.freshProcess = workload.freshProcess;
+    this.ownFolder = workload.writes;
   }
 
   async round(counts: boolean): Promise<void> {
@@ -101,7 +107,8 @@ class Lane {
     // Before the close, which gives unused space back.
     const fileBytes = statSync(this.contender.file(this.task.folder)).size;
     await this.endChild();
-    const { workload, contender, variant } = this.task;
+    const { workload, contender, variant, folder } = this.task;
+    if (this.ownFolder) rmSync(folder, { recursive: true });
     const sum = (of: (reply: RoundReply) => number): number =>
       this.replies.reduce((total, reply) => total + of(reply), 0);
     return {

@@ -1,7 +1,8 @@
 /**
  * What the tree alone costs, over plain memory: no file, no commit, no codec.
  *
- *     npx tsc -p tsconfig.json --noEmit false --outDir out/bench && node out/bench/bench/micro/btree.js
+ *     npx tsc -p tsconfig.json --noEmit false --outDir out/micro
+ *     node out/micro/bench/micro/btree.js
  *     ... [entries, default 1000000] [words of the names to run, default all]
  *
  * 15-byte keys, 100-byte values, 4 KiB pages. Every figure is the median of five rounds,

@@ -11,7 +11,9 @@ export const fillsync: Workload = {
   goal: { kind: 'ratio', now: 1.2, later: 1.7 },
   clock: 'wall',
   roundsFactor: 5,
+  warmUp: 15,
   freshProcess: false,
+  writes: true,
   peers: true,
 
   prepare(place) {

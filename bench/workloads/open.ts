@@ -18,7 +18,9 @@ export const openfile: Workload = {
   goal: { kind: 'ms', atMost: 5 },
   clock: 'cpu',
   roundsFactor: 1,
+  warmUp: 1,
   freshProcess: true,
+  writes: false,
   peers: true,
   prepare: opening,
 };

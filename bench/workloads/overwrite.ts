@@ -13,7 +13,9 @@ export const overwrite: Workload = {
   goal: { kind: 'ratio', now: 2, later: 4 },
   clock: 'wall',
   roundsFactor: 1,
+  warmUp: 4,
   freshProcess: false,
+  writes: true,
   peers: true,
 
   prepare(place) {

@@ -11,7 +11,9 @@ export const readseq: Workload = {
   goal: { kind: 'ratio', now: 2, later: 3 },
   clock: 'cpu',
   roundsFactor: 1,
+  warmUp: 1,
   freshProcess: false,
+  writes: false,
   peers: true,
 
   prepare(place) {

@@ -51,8 +51,12 @@ export interface Workload {
   readonly clock: 'cpu' | 'wall';
   /** Rounds beyond those of the reads, for what the disk makes noisy: a factor. */
   readonly roundsFactor: number;
+  /** Rounds that are not counted, until the code is compiled and a young file has its length. */
+  readonly warmUp: number;
   /** A process for each round: for what is only slow the first time. */
   readonly freshProcess: boolean;
+  /** Whether it changes the file: each variant has a copy of its own then. */
+  readonly writes: boolean;
   /** Whether the other contenders do it too. */
   readonly peers: boolean;
   /** Sets up and returns what is done in each round. */

@@ -36,7 +36,7 @@ export class FileLength {
 
   /**
    * Makes a file of `filePages` pages fit for a commit: grows it when the commit reaches past its
-   * end, truncates it when every retained snapshot is shorter by more than two steps. Returns the
+   * end, truncates it when every retained snapshot is shorter by more than a step. Returns the
    * pages that the commit fills with zeros. Throws NativeError when there is no room for it.
    */
   fit(
@@ -51,7 +51,7 @@ export class FileLength {
     const needed = Math.max(placement.roots.filePages, zeros.until);
     if (needed > filePages) {
       // A step, and zeros ahead, are conveniences: on a full disk what the commit needs will do.
-      if (this.growTo(needed + stepPages)) {
+      if (this.growTo(Math.max(needed, zeros.from + stepPages))) {
         this.diskWasFull = false;
         return zeros;
       }
@@ -61,9 +61,11 @@ export class FileLength {
       return { from: zeros.from, until: zeros.from };
     }
     const longest = pastAll(retained, needed);
-    if (filePages - longest > 2 * stepPages) {
-      this.storage.truncate(longest * pageSize);
-      this.lock.store(WORD.writtenUntil, Math.min(this.lock.load(WORD.writtenUntil), longest));
+    if (filePages - longest > stepPages) {
+      // Half a step stays: a file that gets longer and shorter is not grown and cut by turns.
+      const kept = longest + Math.floor(growthStep(longest * pageSize) / pageSize / 2);
+      this.storage.truncate(kept * pageSize);
+      this.lock.store(WORD.writtenUntil, Math.min(this.lock.load(WORD.writtenUntil), kept));
       this.pages.forget();
     }
     return zeros;

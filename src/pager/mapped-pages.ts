@@ -189,6 +189,14 @@ export class MappedPages implements PageReader {
     return this.identityFault(s, o, page, birth, type) ?? structureFault(s, o, this.geometry);
   }
 
+  /**
+   * Throws STORAGE_FAULT while a part of the mapping is replaced by zeros: then what is wrong with
+   * the page may be that it cannot be read.
+   */
+  requireReadable(page: number): void {
+    if (Atomics.load(this.faultWords, 0) !== 0) throw this.fault(page);
+  }
+
   /** For pages that have to be checked by their content anew, as a recovered file's are. */
   forget(): void {
     for (const table of this.checked) table?.fill(0);

@@ -107,8 +107,8 @@ export class Pager {
     }
     if (this.isClosed) throw this.closedError();
     try {
-      // A flush of this handle may have been submitted meanwhile: the lock is counted per handle. As
-      // long as it has not begun, the lock file knows nothing of it.
+      // A flush of this handle may have been submitted meanwhile: the lock is counted per handle.
+      // As long as it has not begun, the lock file knows nothing of it.
       while (this.inFlight?.isWritten === false) await this.inFlight.done;
       if (this.isClosed) throw this.closedError();
       this.forgetFinished();

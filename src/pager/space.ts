@@ -24,7 +24,7 @@ const GOOD_RUN = 32;
  */
 const SURPLUS = 3;
 /** And is this long at least, so that small commits find one run for all their pages. */
-const MIN_STRETCH_PAGES = 4096;
+const MIN_STRETCH_PAGES = 2048;
 /** Pages that one choice looks at: bounds the work in large files (2 GiB at 4 KiB pages). */
 const WINDOW_PAGES = 2 ** 19;
 

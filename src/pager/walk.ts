@@ -59,7 +59,10 @@ export function walkBornSince(
   };
   for (let target = stack.pop(); target !== undefined; target = stack.pop()) {
     const { page, birth, type, level, length } = target;
-    const fault = (what: string): WalkFault => ({ page, what });
+    const fault = (what: string): WalkFault => {
+      pages.requireReadable(page);
+      return { page, what };
+    };
     if (birth > roots.id) return fault(`born in ${birth}, after the snapshot ${roots.id}`);
     if (page < geometry.firstPage || page >= roots.filePages) return fault('outside the file');
     if (seen.has(page)) return fault('reached twice');

@@ -61,9 +61,9 @@ const lostFlush: Turns = (explorer, turn) =>
     thenKill: true,
   });
 const queued: Turns = (explorer, turn) =>
-  workloads.pipelinedFailure(explorer, 'flush', 0, turn % 2 === 0 ? 'EIO' : 'ENOSPC');
+  workloads.pipelinedFailure(explorer, 'flush', 0, turn % 2 === 0 ? 'EIO' : 'ENOSPC', false);
 const queuedOnFull: Turns = (explorer, turn) =>
-  workloads.pipelinedFailure(explorer, 'write', turn % 8, 'ENOSPC');
+  workloads.pipelinedFailure(explorer, 'write', turn % 8, 'ENOSPC', false);
 
 const unwatchedPayload = (machine: SimMachine): ConstantHash =>
   new ConstantHash(machine, (length) => length !== 504 && length !== 1016);

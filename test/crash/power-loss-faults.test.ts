@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import {
   explore,
   reportTotals,
+  type Turn,
   useSimulatedClock,
   type Workload,
 } from '../support/crash-budget.ts';
@@ -56,7 +57,7 @@ test.each([
   },
   async (_who, alone) => {
     const { counts } = await explore(
-      16_000,
+      12_000,
       everyStep(FATAL, (explorer, fatal, step) => takeover(explorer, fatal, step, alone)),
       { limits: LIMITS },
     );
@@ -105,14 +106,19 @@ test('all processes killed at each step of a commit, and the lock file removed',
 test('a commit queued behind one that fails at any write or flush fails with it', {
   timeout: MINUTES,
 }, async () => {
-  const cases = [
+  const failures = [
     ['write', 'ENOSPC'],
     ['write', 'EIO'],
     ['flush', 'EIO'],
   ] as const;
+  const cases = failures.flatMap(([kind, code]) =>
+    [false, true].map((late) => ({ kind, code, late })),
+  );
   const { met } = await explore(
     3_000,
-    everyStep(cases, (explorer, [kind, code], nth) => pipelinedFailure(explorer, kind, nth, code)),
+    everyStep(cases, (explorer, { kind, code, late }, nth) =>
+      pipelinedFailure(explorer, kind, nth, code, late),
+    ),
     { limits: LIMITS },
   );
   expect(met.failedTogether).toBeGreaterThan(1);

@@ -19,7 +19,7 @@ test('every image of durable commits opens as the last one promised, or the one 
   timeout: MINUTES,
 }, async () => {
   const { met, counts } = await explore(
-    12_000,
+    10_000,
     endless((explorer) => durableCommits(explorer, 6)),
   );
   expect(met.deepest).toBe(3);
@@ -30,7 +30,7 @@ test('every image of durable commits opens as the last one promised, or the one 
 
 test('all combinations of up to 14 units: pages of one sector', { timeout: MINUTES }, async () => {
   const { met } = await explore(
-    10_000,
+    8_000,
     endless((explorer) => durableCommits(explorer, 3)),
     {
       sim: { ...DEFAULT_SIM, pageSize: 512 },
@@ -45,7 +45,7 @@ test('durabilities mixed, two writers, a reader whose snapshots stay whole while
   timeout: MINUTES,
 }, async () => {
   const { met } = await explore(
-    12_000,
+    10_000,
     endless((explorer) => mixedDurabilities(explorer, 16)),
   );
   expect(met.readsDuringFlush).toBeGreaterThan(50);
@@ -55,7 +55,7 @@ test('durabilities mixed, two writers, a reader whose snapshots stay whole while
 
 test('a file that grows by values of many pages, and shrinks', { timeout: MINUTES }, async () => {
   const { met, counts } = await explore(
-    10_000,
+    8_000,
     endless((explorer) => growAndShrink(explorer)),
   );
   expect(counts.growths).toBeGreaterThan(50);
@@ -75,7 +75,7 @@ test('a file of megabytes that loses its content is cut off only when D is short
 
 test('commits built while the one before is being flushed', { timeout: MINUTES }, async () => {
   const { met } = await explore(
-    8_000,
+    6_000,
     endless((explorer, turn) => pipelined(explorer, 12, turn % 2 === 1)),
   );
   expect(met.builtDuringFlush).toBeGreaterThan(10);

@@ -312,13 +312,15 @@ export function orphaned(explorer: Explorer, diesAt: number): Moment[] | undefin
 
 /**
  * A commit that fails while another one, built on it, is queued behind it: neither happens. `kind` and
- * `nth`: the write or flush that fails; `code` says whether the disk is full or broken.
+ * `nth`: the write or flush that fails; `code` says whether the disk is full or broken; `late`: the
+ * second is committed when the first one's failure is known.
  */
 export async function pipelinedFailure(
   explorer: Explorer,
   kind: 'write' | 'flush',
   nth: number,
   code: 'ENOSPC' | 'EIO',
+  late: boolean,
 ): Promise<Moment[] | undefined> {
   const run = new Run(explorer);
   const process = run.open();
@@ -334,7 +336,9 @@ export async function pipelinedFailure(
     const second = await process.pager.beginWrite();
     if (second.base.id === first.id) {
       process.noted(second);
-      secondEnd = settled(process.commitLater(process.build(second, run.changes()), 'commit'));
+      const secondBuilt = process.build(second, run.changes());
+      if (late) await firstEnd;
+      secondEnd = settled(process.commitLater(secondBuilt, 'commit'));
     } else process.pager.abort(second);
   } catch (error) {
     if (!isPoisoned(error)) throw error;

@@ -1,0 +1,222 @@
+import { describe, expect, test } from 'vitest';
+import { Geometry } from '../../src/format/geometry.ts';
+import { setMapWord } from '../../src/format/map-page.ts';
+import { initialisePage, PAGE_TYPE } from '../../src/format/page-header.ts';
+import { Segment } from '../../src/format/segment.ts';
+import { FreePages } from '../../src/pager/allocation-map.ts';
+import type { PageReader } from '../../src/pager/page-reader.ts';
+import type { SnapshotRoots } from '../../src/pager/snapshot.ts';
+import { Allocator, type SpacePolicy } from '../../src/pager/space.ts';
+import { seed } from '../frame/seed.ts';
+import { Random } from '../support/sim-random.ts';
+
+const PAGE_SIZE = 1024;
+/** Segments of 64 pages, so that runs meet their ends. */
+const GEOMETRY = new Geometry(PAGE_SIZE, 64 * PAGE_SIZE);
+const FIRST = GEOMETRY.firstPage;
+
+/** Snapshots whose maps are one bitmap page each, at page i of a memory of its own. */
+class Maps implements PageReader {
+  readonly geometry = GEOMETRY;
+  readonly segment: Segment;
+  visits = 0;
+  readonly snapshots: SnapshotRoots[];
+
+  constructor(inUse: readonly ReadonlySet<number>[]) {
+    this.segment = new Segment(new ArrayBuffer(PAGE_SIZE * (inUse.length + 1)));
+    this.snapshots = inUse.map((pages, i) => {
+      const o = (i + 1) * PAGE_SIZE;
+      initialisePage(this.segment, o, PAGE_SIZE, i + 1, 1, PAGE_TYPE.map, 0, 0);
+      const words = new Int32Array(GEOMETRY.mapLeafBits >> 5);
+      for (const page of [...Array(FIRST).keys(), ...pages]) words[page >> 5]! |= 1 << (page & 31);
+      words.forEach((word, w) => {
+        setMapWord(this.segment, o, w, word);
+      });
+      const end = Math.max(FIRST, ...[...pages].map((page) => page + 1));
+      return {
+        id: i + 1,
+        cataloguePage: 0,
+        catalogueBirth: 0,
+        mapPage: i + 1,
+        mapBirth: 1,
+        filePages: end,
+        pagesInUse: FIRST + pages.size,
+      };
+    });
+  }
+
+  find(page: number): number {
+    this.visits++;
+    return page * PAGE_SIZE;
+  }
+  findRun(): number {
+    throw new Error('maps have no runs');
+  }
+}
+
+function allocator(
+  inUse: readonly ReadonlySet<number>[],
+  policy: Partial<SpacePolicy> = {},
+): Allocator {
+  const maps = new Maps(inUse);
+  const end = Math.max(...maps.snapshots.map(({ filePages }) => filePages));
+  const live = new Set(inUse.flatMap((pages) => [...pages])).size + FIRST;
+  return new Allocator(new FreePages(maps, maps.snapshots), GEOMETRY, {
+    sweep: 0,
+    end,
+    live,
+    maxGrowth: 2,
+    ...policy,
+  });
+}
+
+/** Pages [from, to). */
+function range(from: number, to: number): Set<number> {
+  return new Set(Array.from({ length: to - from }, (_page, i) => from + i));
+}
+
+function without(pages: ReadonlySet<number>, ...gone: ReadonlySet<number>[]): Set<number> {
+  return new Set([...pages].filter((page) => !gone.some((each) => each.has(page))));
+}
+
+describe('rule 1', () => {
+  test('a page that any one of several snapshots uses is handed out by none of many calls', () => {
+    const random = new Random(seed);
+    for (let round = 0; round < 200; round++) {
+      const inUse = Array.from({ length: 1 + random.below(4) }, () => {
+        const pages = new Set<number>();
+        for (let i = random.below(200); i > 0; i--) pages.add(FIRST + random.below(500));
+        return pages;
+      });
+      const sweep = random.below(600);
+      const from = allocator(inUse, { sweep, maxGrowth: random.pick([1, 2, 4]) });
+      const given = new Set<number>();
+      for (let call = 0; call < 6; call++) {
+        const count = random.below(40);
+        const runs = random.chance(0.3)
+          ? [{ page: from.takeRun(1 + count), count: 1 + count }]
+          : from.take(count);
+        for (const run of runs) {
+          for (let page = run.page; page < run.page + run.count; page++) {
+            expect(inUse.some((pages) => pages.has(page))).toBe(false);
+            expect(given.has(page)).toBe(false);
+            expect(page).toBeGreaterThanOrEqual(FIRST);
+            expect(page).toBeLessThan(from.end);
+            given.add(page);
+          }
+        }
+      }
+    }
+  });
+
+  test('take gives as many pages as were asked for, in ascending runs that do not touch', () => {
+    const random = new Random(seed + 1);
+    for (let round = 0; round < 200; round++) {
+      const pages = new Set<number>();
+      for (let i = random.below(400); i > 0; i--) pages.add(FIRST + random.below(500));
+      const count = 1 + random.below(300);
+      const runs = allocator([pages], { sweep: random.below(520) }).take(count);
+      expect(runs.reduce((n, run) => n + run.count, 0)).toBe(count);
+      for (let i = 1; i < runs.length; i++) {
+        expect(runs[i]!.page).toBeGreaterThanOrEqual(runs[i - 1]!.page + runs[i - 1]!.count);
+      }
+    }
+  });
+});
+
+describe('the sweep', () => {
+  // 100 pages in use of 300: under twice the live size, so that the file may not grow further.
+  const holes = without(range(FIRST, 300), range(50, 100), range(200, 250));
+
+  test('a commit takes the run after the last one, though an earlier one is as long', () => {
+    const from = allocator([holes], { sweep: 120 });
+    expect(from.take(20)).toEqual([{ page: 200, count: 20 }]);
+    expect(from.sweep).toBe(220);
+  });
+
+  test('it comes round again at the end of the file', () => {
+    const from = allocator([holes], { sweep: 260 });
+    expect(from.take(20)).toEqual([{ page: 50, count: 20 }]);
+  });
+
+  test('two takes of one commit lie next to each other', () => {
+    const from = allocator([holes], { sweep: 120 });
+    from.take(20);
+    expect(from.take(10)).toEqual([{ page: 220, count: 10 }]);
+  });
+});
+
+describe('growth', () => {
+  // Every second page is free: no run is longer than one.
+  const comb = new Set([...range(FIRST, 400)].filter((page) => page % 2 === 0));
+
+  test('while the file is under maxGrowth times its live size, runs too short are left alone', () => {
+    const from = allocator([comb], { maxGrowth: 4, live: 200 });
+    const { end } = from;
+    expect(from.take(40)).toEqual([{ page: end, count: 40 }]);
+    expect(from.end).toBe(end + 40);
+  });
+
+  test('beyond that short runs are used before the file grows', () => {
+    const from = allocator([comb], { maxGrowth: 1, live: 200 });
+    const { end } = from;
+    const runs = from.take(40);
+    expect(runs).toHaveLength(40);
+    expect(from.end).toBe(end);
+  });
+
+  test('beyond that, when no page is free, the file grows', () => {
+    const full = range(FIRST, 200);
+    const from = allocator([full], { maxGrowth: 1 });
+    expect(from.take(5)).toEqual([{ page: 200, count: 5 }]);
+  });
+
+  test('beyond that the longest of the short runs are taken', () => {
+    const runsOf = (lengths: readonly number[]): Set<number> => {
+      const pages = range(FIRST, 200);
+      let at = 40;
+      for (const length of lengths) {
+        for (let page = at; page < at + length; page++) pages.delete(page);
+        at += length + 3;
+      }
+      return pages;
+    };
+    const from = allocator([runsOf([1, 7, 2, 9, 1, 8])], { maxGrowth: 1 });
+    expect(from.take(24).map(({ count }) => count)).toEqual([7, 9, 8]);
+  });
+});
+
+test('when less than a quarter of the file is live the lowest pages are taken, wherever the sweep is', () => {
+  const few = new Set([399, 390, 20, 30]);
+  const from = allocator([few], { sweep: 200 });
+  expect(from.take(8)).toEqual([{ page: FIRST, count: 8 }]);
+});
+
+describe('an overflow run', () => {
+  test('never crosses the end of a segment, in free space or at the end of the file', () => {
+    const random = new Random(seed + 2);
+    for (let round = 0; round < 300; round++) {
+      const pages = new Set<number>();
+      for (let i = random.below(60); i > 0; i--) pages.add(FIRST + random.below(300));
+      const from = allocator([pages], { sweep: random.below(320) });
+      for (let i = 0; i < 4; i++) {
+        const count = 1 + random.below(64);
+        const page = from.takeRun(count);
+        expect(Math.floor(page / 64)).toBe(Math.floor((page + count - 1) / 64));
+      }
+    }
+  });
+
+  test('uses free space that is long enough before the file grows', () => {
+    const pages = without(range(FIRST, 128), range(70, 100));
+    const from = allocator([pages]);
+    expect(from.takeRun(30)).toBe(70);
+    expect(from.end).toBe(128);
+  });
+
+  test('pages skipped before a segment at the end of the file can still be had', () => {
+    const from = allocator([range(FIRST, 120)], { maxGrowth: 1 });
+    expect(from.takeRun(20)).toBe(128);
+    expect(from.take(4)).toEqual([{ page: 120, count: 4 }]);
+  });
+});
