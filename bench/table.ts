@@ -88,11 +88,11 @@ export function heapText({ withDatabase, without, mappedBytes, gets }: HeapRepor
     String(usage.smallCollections),
   ];
   const head = ['process', 'heap grew, KiB', 'external grew, KiB', 'full GCs', 'small GCs'];
-  const mapped = (mappedBytes / 2 ** 30).toFixed(0);
+  const mapped = (mappedBytes / 2 ** 20).toFixed(0);
   return table(
     head,
     [
-      row(`${mapped} GiB mapped, ${gets} searches`, withDatabase),
+      row(`first GiB mapped, file of ${mapped} MiB, ${gets} searches`, withDatabase),
       row('the same keys, no database', without),
     ],
     'lrrrr',

@@ -27,6 +27,8 @@ const SURPLUS = 3;
 const MIN_STRETCH_PAGES = 2048;
 /** Pages that one choice looks at: bounds the work in large files (2 GiB at 4 KiB pages). */
 const WINDOW_PAGES = 2 ** 19;
+/** Where the file may grow instead, the search ends after so many runs (20 us). */
+const MOST_SHORT_RUNS = 1024;
 
 export interface SpacePolicy {
   /** Where the last sweep stopped. */
@@ -110,15 +112,22 @@ export class Allocator {
   /** The longest runs of the next stretch; only good ones when the file may grow instead. */
   private best(count: number): Run[] {
     const mayGrow = this.end + count <= this.maxGrowth * this.live;
+    // Half of a small commit in one piece is good enough: to grow costs the file system more.
+    const least = mayGrow ? Math.min(Math.ceil(count / 2), GOOD_RUN) : 1;
+    const wanted = mayGrow ? count : SURPLUS * count;
     const found = new FreeRuns();
+    let seen = 0;
     let last = -1;
-    const stretch = Math.max(MIN_STRETCH_PAGES, SURPLUS * SURPLUS * count);
-    this.look(mayGrow ? stretch : WINDOW_PAGES, (page, length, looked) => {
-      found.add(page, length);
-      last = page;
-      return length >= count || (found.pages >= SURPLUS * count && looked >= MIN_STRETCH_PAGES);
+    this.look(WINDOW_PAGES, (page, length, looked) => {
+      seen++;
+      if (length >= least) {
+        found.add(page, length);
+        last = page;
+      }
+      if (length >= count || (mayGrow && seen >= MOST_SHORT_RUNS)) return true;
+      return found.pages >= wanted && looked >= MIN_STRETCH_PAGES;
     });
-    const runs = found.longest(count, mayGrow ? Math.min(count, GOOD_RUN) : 1);
+    const runs = found.longest(count, least);
     // What is left of a run that was more than enough comes first in the next stretch.
     for (const run of runs) if (run.page === last) this.sweep = run.page + run.count;
     return runs;

@@ -48,8 +48,8 @@ test('durabilities mixed, two writers, a reader whose snapshots stay whole while
     10_000,
     endless((explorer) => mixedDurabilities(explorer, 16)),
   );
-  expect(met.readsDuringFlush).toBeGreaterThan(50);
-  expect(met.pinnedReads).toBeGreaterThan(50);
+  expect(met.readsDuringFlush).toBeGreaterThan(20);
+  expect(met.pinnedReads).toBeGreaterThan(30);
   expect(met.unpromised).toBeGreaterThan(50);
 });
 
@@ -78,7 +78,7 @@ test('commits built while the one before is being flushed', { timeout: MINUTES }
     6_000,
     endless((explorer, turn) => pipelined(explorer, 12, turn % 2 === 1)),
   );
-  expect(met.builtDuringFlush).toBeGreaterThan(10);
+  expect(met.builtDuringFlush).toBeGreaterThan(5);
 });
 
 test('a flush and a transaction of one handle that wait for the lock together', {

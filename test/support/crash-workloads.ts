@@ -417,7 +417,7 @@ export async function pipelined(
     const session = writer.noted(await writer.pager.beginWrite());
     if (run.history.newestPublished < session.base.id) explorer.met.builtDuringFlush++;
     const built = writer.build(session, run.changes());
-    const durability = random.pick(ALL);
+    const durability: Durability = random.chance(0.6) ? 'commit' : random.pick(ALL);
     ends.push(writer.commitLater(built, durability));
     if (random.chance(0.2)) {
       await Promise.all(ends);
