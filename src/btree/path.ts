@@ -29,8 +29,6 @@ export class Path {
   offset = 0;
   /** The first slot of the leaf whose key is >= the key sought; the leaf's count when none is. */
   slot = 0;
-  /** Takes what `search` reads ahead, so that it is read. Means nothing. */
-  fetched = 0;
   /** Is the key in that slot the one sought? */
   found = false;
 }

@@ -51,13 +51,6 @@ export function search(
     path.births[depth] = birth;
     const n = u16[(o + 22) >> 1]!;
 
-    if (level === 0) {
-      // The cache lines of the leaf's directory, all asked for now: one after the other, as the
-      // search needs them, each would wait for memory. A twelfth of a get (search, random, hit).
-      const heads = (o + 32) >> 2;
-      path.fetched = i32[heads + 8]! ^ i32[heads + 24]! ^ i32[heads + 40]!;
-    }
-
     // The prefix is a property of the keys on the page, not of the range that led here.
     const shared = u16[(o + 24) >> 1]!;
     let order = 0;

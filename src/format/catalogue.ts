@@ -31,6 +31,9 @@ export interface TreeRoot {
   entries: number;
 }
 
+/** The root of a tree without entries. */
+export const EMPTY_ROOT: Readonly<TreeRoot> = { page: 0, birth: 0, entries: 0 };
+
 export const CATALOGUE_RECORD_BYTES = 36;
 const RECORD_VERSION = 1;
 

@@ -50,6 +50,8 @@
  * for messages only.
  */
 
+import { high32, u48 } from './segment.ts';
+
 export const LOCK_FILE_MAGIC = 0x3150_5043; // "CPP1"
 export const LOCK_FILE_VERSION = 1;
 
@@ -142,9 +144,9 @@ export function slotByte(session: number, i: number): number {
 
 /** A number below 2^53 in two words, low first. Not read whole: only under a lock. */
 export function readWide(words: Int32Array, at: number): number {
-  return (Atomics.load(words, at + 1) >>> 0) * 0x1_0000_0000 + (Atomics.load(words, at) >>> 0);
+  return u48(Atomics.load(words, at), Atomics.load(words, at + 1) >>> 0);
 }
 export function writeWide(words: Int32Array, at: number, n: number): void {
   Atomics.store(words, at, n | 0);
-  Atomics.store(words, at + 1, Math.floor(n / 0x1_0000_0000));
+  Atomics.store(words, at + 1, high32(n));
 }

@@ -16,11 +16,11 @@
  *     finally: release the writer lock
  */
 
-import { META_SLOT_BYTES, META_SLOT_OFFSETS } from '../format/geometry.ts';
+import { META_SLOT_BYTES } from '../format/geometry.ts';
 import { ENTRY, entryAt, WORD } from '../format/lock-file.ts';
 import { META_KIND } from '../format/meta.ts';
-import { high32 } from '../format/segment.ts';
 import { Job } from './job.ts';
+import { flushMeta, poisonOnFailure, settleDurable } from './job-steps.ts';
 import type { LockWords } from './lock-words.ts';
 import { type DatabaseIdentity, metaBytes, nextSlot, reservationAfter } from './metas.ts';
 import type { Placement } from './placement.ts';
@@ -119,7 +119,7 @@ export function prepareFlush(
     job.store(entryAt(tip.entry) + ENTRY.metaSlot, slot + 1);
     job.store(WORD.commitInProgress, tip.entry + 1).flush();
   }
-  job.write().piece(bytes, 0, META_SLOT_BYTES, META_SLOT_OFFSETS[slot]!).flush();
+  flushMeta(job, bytes, slot);
   job.store(entryAt(tip.entry) + ENTRY.metaSlot, slot + 1);
   settleDurable(job, tip.entry, reserved);
   job.store(WORD.commitInProgress, 0);
@@ -183,7 +183,7 @@ function flushWithMeta(
   const reserved = reservationAfter(roots.id);
   const bytes = metaBytes(storage, identity, roots, slot, kind, tip.durableId, reserved);
   if (twice) job.flush();
-  job.write().piece(bytes, 0, META_SLOT_BYTES, META_SLOT_OFFSETS[slot]!).flush();
+  flushMeta(job, bytes, slot);
   cost.bytes += META_SLOT_BYTES;
   cost.flushes += twice ? 2 : 1;
 }
@@ -195,16 +195,9 @@ function publish(job: Job, entry: number, id: number, commits: number): void {
   job.store(WORD.commits, commits | 0);
 }
 
-function settleDurable(job: Job, entry: number, reserved: number): void {
-  job.store(WORD.durable, entry + 1);
-  // Low first: torn across 2^32 it is too small, which only costs a confirming meta.
-  job.store(WORD.idsReservedUntil, reserved | 0);
-  job.store(WORD.idsReservedUntil + 1, high32(reserved));
-}
-
 function endJob(job: Job, entry: number, ownsEntry: boolean): void {
   job.onAbort().store(WORD.commitInProgress, 0);
   if (ownsEntry) job.store(entryAt(entry) + ENTRY.state, 0);
-  job.onPoison().storeErrno(WORD.poisonErrno).store(WORD.poisoned, 1);
+  poisonOnFailure(job);
   job.finally().release();
 }

@@ -64,11 +64,21 @@ export class FileLength {
     if (filePages - longest > stepPages) {
       // Half a step stays: a file that gets longer and shorter is not grown and cut by turns.
       const kept = longest + Math.floor(growthStep(longest * pageSize) / pageSize / 2);
-      this.storage.truncate(kept * pageSize);
-      this.lock.store(WORD.writtenUntil, Math.min(this.lock.load(WORD.writtenUntil), kept));
-      this.pages.forget();
+      this.cut(kept);
     }
     return zeros;
+  }
+
+  /** Gives all that no retained snapshot needs back. */
+  giveBack(retained: readonly SnapshotRoots[]): void {
+    const longest = pastAll(retained, 0);
+    if (this.storage.status().sizeBytes > longest * this.pages.geometry.pageSize) this.cut(longest);
+  }
+
+  private cut(filePages: number): void {
+    this.storage.truncate(filePages * this.pages.geometry.pageSize);
+    this.lock.store(WORD.writtenUntil, Math.min(this.lock.load(WORD.writtenUntil), filePages));
+    this.pages.forget();
   }
 
   /**

@@ -21,6 +21,7 @@ import {
   WORD,
   writeWide,
 } from '../format/lock-file.ts';
+import { high32 } from '../format/segment.ts';
 import type { SnapshotRoots } from './snapshot.ts';
 import { shortId } from './snapshot.ts';
 
@@ -203,7 +204,7 @@ export class LockWords {
   }
   set lastIdStarted(id: number) {
     // High first: torn across 2^32 it is too large, which only skips ids.
-    this.store(WORD.lastIdStarted + 1, Math.floor(id / 0x1_0000_0000));
+    this.store(WORD.lastIdStarted + 1, high32(id));
     this.store(WORD.lastIdStarted, id | 0);
   }
 

@@ -157,7 +157,8 @@ export class MappedPages implements PageReader {
 
   /** Throws STORAGE_FAULT when a fault has been caught since the last call. After each read. */
   throwOnFault(): void {
-    if (Atomics.load(this.faultWords, 1) !== this.faultsSeen) this.throwFault();
+    if (Atomics.load(this.faultWords, 1) !== this.faultsSeen)
+      throw this.fault('a part of the file');
   }
 
   /** Before the next snapshot: tries to map the file again where it had been replaced. */
@@ -194,7 +195,7 @@ export class MappedPages implements PageReader {
    * the page may be that it cannot be read.
    */
   requireReadable(page: number): void {
-    if (Atomics.load(this.faultWords, 0) !== 0) throw this.fault(page);
+    if (Atomics.load(this.faultWords, 0) !== 0) throw this.fault(`page ${page}`);
   }
 
   /** For pages that have to be checked by their content anew, as a recovered file's are. */
@@ -305,25 +306,16 @@ export class MappedPages implements PageReader {
   }
 
   private corruption(page: number, what: string): Error {
-    if (Atomics.load(this.faultWords, 0) !== 0) return this.fault(page);
+    if (Atomics.load(this.faultWords, 0) !== 0) return this.fault(`page ${page}`);
     return new CorruptionError(page, `${this.storage.path}: page ${page}: ${what}.`);
   }
 
-  private fault(page: number): Error {
+  private fault(what: string): Error {
     this.noticeFaults();
     // What can be read again is for the next read.
     this.healFaults();
     return new StorageFaultError(
-      `${this.storage.path}: page ${page} could not be read: the file was cut short under this ` +
-        'process, or the disk failed.',
-    );
-  }
-
-  private throwFault(): never {
-    this.noticeFaults();
-    this.healFaults();
-    throw new StorageFaultError(
-      `${this.storage.path}: a part of the file could not be read: it was cut short under this ` +
+      `${this.storage.path}: ${what} could not be read: the file was cut short under this ` +
         'process, or the disk failed.',
     );
   }
@@ -332,8 +324,8 @@ export class MappedPages implements PageReader {
 const sum = new Uint8Array(8);
 
 /** Whether payload bytes [from, to) of a run match the checksum at `at`. */
-function chunkIsIntact(
-  storage: Storage,
+export function chunkIsIntact(
+  storage: Pick<Storage, 'hash'>,
   s: Segment,
   from: number,
   to: number,

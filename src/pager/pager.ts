@@ -117,7 +117,7 @@ export class Pager {
         await this.inFlight?.done;
         // The flush gives the lock back once; this session keeps its own hold.
         this.storage.tryAcquireWriter();
-        await this.run(prepareFlush(this.storage, this.lock, this.file.identity, this.tip()));
+        await this.run(this.flushJob());
       }
       return this.newSession();
     } catch (error) {
@@ -130,16 +130,12 @@ export class Pager {
   beginWriteSync(): WriteSession {
     this.requireWritable();
     this.drain();
-    try {
-      this.storage.acquireWriterSync(this.options.lockTimeout);
-    } catch (error) {
-      this.lockFailed(error);
-    }
+    this.acquireSync();
     try {
       this.startWriting();
       if (this.idsAreUsedUp()) {
         this.storage.tryAcquireWriter();
-        this.runSync(prepareFlush(this.storage, this.lock, this.file.identity, this.tip()));
+        this.runSync(this.flushJob());
       }
       return this.newSession();
     } catch (error) {
@@ -172,23 +168,21 @@ export class Pager {
       // What it saw counts only when the commit that it was built on goes well.
       return before === undefined ? Promise.resolve() : before.outcome;
     }
+    if (durability !== 'commit' && this.inFlight === undefined) {
+      // Nothing to wait for: a hop to another thread would cost more than the write.
+      try {
+        this.commitSync(session, cataloguePage, catalogueBirth, durability);
+        return Promise.resolve();
+      } catch (error) {
+        return Promise.reject(error);
+      }
+    }
     let prepared: PreparedCommit;
     try {
       prepared = this.prepare(session, cataloguePage, catalogueBirth, durability);
     } catch (error) {
       this.abort(session);
       return Promise.reject(error);
-    }
-    if (durability !== 'commit' && this.inFlight === undefined) {
-      // Nothing to wait for: a hop to another thread would cost more than the write.
-      try {
-        this.runSync(prepared);
-        return Promise.resolve();
-      } catch (error) {
-        return Promise.reject(error);
-      } finally {
-        session.pages.dispose();
-      }
     }
     return this.run(prepared, () => session.pages.dispose());
   }
@@ -268,7 +262,7 @@ export class Pager {
         this.storage.releaseWriter();
         return;
       }
-      prepared = prepareFlush(this.storage, this.lock, this.file.identity, this.tip());
+      prepared = this.flushJob();
     } catch (error) {
       this.storage.releaseWriter();
       throw error;
@@ -281,16 +275,12 @@ export class Pager {
     this.requireWritable();
     this.drain();
     if (this.isDurable) return;
-    try {
-      this.storage.acquireWriterSync(this.options.lockTimeout);
-    } catch (error) {
-      this.lockFailed(error);
-    }
+    this.acquireSync();
     let prepared: PreparedCommit | undefined;
     try {
       this.startWriting();
       if (!this.isDurable) {
-        prepared = prepareFlush(this.storage, this.lock, this.file.identity, this.tip());
+        prepared = this.flushJob();
       }
     } finally {
       if (prepared === undefined) this.storage.releaseWriter();
@@ -328,6 +318,14 @@ export class Pager {
       }
     }
     this.lock.setHolder(WORD.writer, storage.identity());
+  }
+
+  private acquireSync(): void {
+    try {
+      this.storage.acquireWriterSync(this.options.lockTimeout);
+    } catch (error) {
+      this.lockFailed(error);
+    }
   }
 
   /**
@@ -448,6 +446,11 @@ export class Pager {
     };
   }
 
+  /** The job that makes the tip durable, or confirms it. */
+  private flushJob(): PreparedCommit {
+    return prepareFlush(this.storage, this.lock, this.file.identity, this.tip());
+  }
+
   private run(prepared: PreparedCommit, written?: () => void): Promise<void> {
     let isWritten: () => void = () => {};
     const writtenPromise = new Promise<void>((resolve) => {
@@ -559,13 +562,7 @@ export class Pager {
     try {
       if (this.lock.commitInProgress >= 0) return;
       if (this.counts.count > 0) this.confirm();
-      const retained = this.dropUnneeded(this.tip());
-      const longest = retained.reduce((pages, r) => Math.max(pages, r.filePages), 0);
-      const bytes = longest * this.file.geometry.pageSize;
-      if (this.storage.status().sizeBytes > bytes) {
-        this.storage.truncate(bytes);
-        this.lock.store(WORD.writtenUntil, Math.min(this.lock.load(WORD.writtenUntil), longest));
-      }
+      this.length.giveBack(this.dropUnneeded(this.tip()));
     } finally {
       this.storage.releaseWriter();
     }
@@ -578,6 +575,6 @@ export class Pager {
     if (readMeta(this.storage, tip.durableSlot)?.kind !== META_KIND.oneFlush) return;
     // The job gives the lock back once; `tidy` keeps its own hold.
     this.storage.tryAcquireWriter();
-    this.runSync(prepareFlush(this.storage, this.lock, this.file.identity, tip));
+    this.runSync(this.flushJob());
   }
 }

@@ -11,6 +11,7 @@ import { META_SLOT_BYTES, META_SLOT_OFFSETS } from '../format/geometry.ts';
 import { ENTRY, entryAt, WORD } from '../format/lock-file.ts';
 import { META_KIND, type Meta } from '../format/meta.ts';
 import { Job } from './job.ts';
+import { flushMeta, poisonOnFailure, settleDurable } from './job-steps.ts';
 import type { LockWords } from './lock-words.ts';
 import type { MappedPages } from './mapped-pages.ts';
 import { type DatabaseIdentity, metaBytes, nextSlot, readMeta, reservationAfter } from './metas.ts';
@@ -164,7 +165,7 @@ export function finishDeadCommit(
   const newer = roots.id > lock.entryId(publishedEntry);
   const reserved = Math.max(meta.idsReservedUntil, lock.idsReservedUntil);
   const bytes = metaBytes(storage, identity, roots, slot, meta.kind, since, reserved);
-  job.write().piece(bytes, 0, META_SLOT_BYTES, META_SLOT_OFFSETS[slot]!).flush();
+  flushMeta(job, bytes, slot);
   if (newer) job.store(WORD.publishedEntry, entry).store(WORD.published, shortId(id));
   job.store(WORD.durable, entry + 1).store(WORD.commitInProgress, 0);
   poisonOnFailure(job);
@@ -217,11 +218,9 @@ export function makePublishedDurable(
   // next one writes the same pages again.
   const kind = META_KIND.oneFlush;
   const bytes = metaBytes(storage, identity, roots, slot, kind, durableId, reserved);
-  job.write().piece(bytes, 0, META_SLOT_BYTES, META_SLOT_OFFSETS[slot]!).flush();
+  flushMeta(job, bytes, slot);
   job.store(entryAt(entry) + ENTRY.metaSlot, slot + 1);
-  job.store(WORD.durable, entry + 1);
-  job.store(WORD.idsReservedUntil, reserved | 0);
-  job.store(WORD.idsReservedUntil + 1, Math.floor(reserved / 0x1_0000_0000));
+  settleDurable(job, entry, reserved);
   poisonOnFailure(job);
   storage.runSync(job);
   return undefined;
@@ -254,8 +253,4 @@ function rewriteSince(
     const o = pages.raw(page);
     job.piece(pages.segment.bytes, o, count * pageSize, page * pageSize);
   });
-}
-
-function poisonOnFailure(job: Job): void {
-  job.onPoison().storeErrno(WORD.poisonErrno).store(WORD.poisoned, 1);
 }

@@ -27,7 +27,7 @@ const SURPLUS = 3;
 const MIN_STRETCH_PAGES = 2048;
 /** Pages that one choice looks at: bounds the work in large files (2 GiB at 4 KiB pages). */
 const WINDOW_PAGES = 2 ** 19;
-/** Where the file may grow instead, the search ends after so many runs (20 us). */
+/** Where the file may grow instead, the search ends after so many runs. */
 const MOST_SHORT_RUNS = 1024;
 
 export interface SpacePolicy {

@@ -7,9 +7,12 @@
 
 import type { Segment } from '../format/segment.ts';
 import type { Job } from './job.ts';
-import type { FileStatus } from './native.ts';
+import type { FileStatus, Native } from './native.ts';
 
-export interface Storage {
+/** Checksums and identities: as the addon has them. */
+type Given = Pick<Native, 'hash' | 'pageIsIntact' | 'bootId' | 'identity'>;
+
+export interface Storage extends Given {
   /** The real path of the data file, or ':memory:'; for messages. */
   readonly path: string;
   readonly writable: boolean;
@@ -52,26 +55,6 @@ export interface Storage {
   faultWords(): Int32Array;
   remapFaults(): number;
   resident(fileOffset: number, lengthBytes: number): number;
-
-  hash(
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    seedLow: number,
-    seedHigh: number,
-    target: Uint8Array,
-    at: number,
-  ): void;
-  pageIsIntact(
-    bytes: Uint8Array,
-    start: number,
-    pageBytes: number,
-    page: number,
-    secretLow: number,
-    secretHigh: number,
-  ): boolean;
-  bootId(): string;
-  identity(): { pid: number; thread: number; startedAt: number };
 
   close(): void;
 }

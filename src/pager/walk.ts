@@ -11,7 +11,7 @@ import { CHUNK_BYTES } from '../format/geometry.ts';
 import { chunkChecksumAt } from '../format/overflow.ts';
 import { PAGE_TYPE, pageLevel, slotCount } from '../format/page-header.ts';
 import { visitPointers } from '../format/pointers.ts';
-import { hashChunk, type MappedPages } from './mapped-pages.ts';
+import { chunkIsIntact, type MappedPages } from './mapped-pages.ts';
 import type { SnapshotRoots } from './snapshot.ts';
 import type { Storage } from './storage.ts';
 
@@ -86,8 +86,6 @@ export function walkBornSince(
   return undefined;
 }
 
-const sum = new Uint8Array(8);
-
 function runFaultOf(
   storage: Storage,
   pages: MappedPages,
@@ -112,17 +110,15 @@ function runFaultOf(
       return `overflow head ${head} has not ${expected} chunk checksums`;
     }
   }
-  const { bytes } = pages.segment;
+  const { segment } = pages;
   const start = inSegment * geometry.pageSize;
   const payload = start + heads * geometry.pageSize;
   for (let chunk = 0; chunk < chunks; chunk++) {
     const from = payload + chunk * CHUNK_BYTES;
     const to = payload + Math.min(length, (chunk + 1) * CHUNK_BYTES);
-    hashChunk(storage, bytes, from, to, chunk, secret, sum, 0);
     const at = start + chunkChecksumAt(chunk, geometry.pageSize, geometry.checksumsPerHead);
-    for (let i = 0; i < 8; i++) {
-      if (sum[i] !== bytes[at + i])
-        return `chunk ${chunk} of its value does not match its checksum`;
+    if (!chunkIsIntact(storage, segment, from, to, chunk, secret, at)) {
+      return `chunk ${chunk} of its value does not match its checksum`;
     }
   }
   return undefined;

@@ -4,13 +4,11 @@
  */
 
 import { Tree } from '../btree/tree.ts';
+import { EMPTY_ROOT } from '../format/catalogue.ts';
 import type { Pager } from '../pager/pager.ts';
 import type { SnapshotRoots } from '../pager/snapshot.ts';
 import { catalogueRoot, findRecord } from './catalogue.ts';
 import type { StoreDefinition } from './store-definition.ts';
-
-/** The root of an empty tree. */
-const EMPTY = { page: 0, birth: 0, entries: 0 } as const;
 
 /** The tree of a store in a snapshot; empty when the store is not there yet. */
 export function openTree(
@@ -21,7 +19,7 @@ export function openTree(
   const catalogue = new Tree(pager.pages, catalogueRoot(pager.pages, roots));
   const record = findRecord(catalogue, definition.name, definition.catalogueKey);
   if (record !== undefined) definition.requireSame(record.description);
-  return new Tree(pager.pages, record?.root ?? EMPTY);
+  return new Tree(pager.pages, record?.root ?? EMPTY_ROOT);
 }
 
 /** A snapshot that is kept, with the trees opened on it. */

@@ -11,7 +11,7 @@ import { assert } from '../assert.ts';
 import type { Scratch } from '../btree/scratch.ts';
 import { WritableTree } from '../btree/writable-tree.ts';
 import type { TreeRoot } from '../format/catalogue.ts';
-import { encodeRecord } from '../format/catalogue.ts';
+import { EMPTY_ROOT, encodeRecord } from '../format/catalogue.ts';
 import { PAGE_FLAG } from '../format/page-header.ts';
 import type { Savepoint } from '../pager/write-pages.ts';
 import type { WriteSession } from '../pager/write-session.ts';
@@ -19,9 +19,6 @@ import { catalogueRoot, findRecord, type StoreRecord } from './catalogue.ts';
 import type { StoreDefinition } from './store-definition.ts';
 
 type Definition = StoreDefinition<unknown, unknown>;
-
-/** The root of a tree without entries. */
-const EMPTY: TreeRoot = { page: 0, birth: 0, entries: 0 };
 
 /** A store as this transaction sees it. */
 interface OpenStore {
@@ -85,7 +82,8 @@ export class WriteCore {
     const open = this.stores.get(name);
     if (open === undefined && record === undefined) return false;
     const tree =
-      open?.tree ?? new WritableTree(this.session.pages, record?.root ?? EMPTY, this.scratch, 0);
+      open?.tree ??
+      new WritableTree(this.session.pages, record?.root ?? EMPTY_ROOT, this.scratch, 0);
     const entries = tree.clear();
     // Whoever uses it again in this transaction makes it anew.
     this.stores.delete(name);
@@ -151,7 +149,7 @@ export class WriteCore {
       if (before.has(store)) continue;
       const { name, catalogueKey } = store.definition;
       store.recorded = this.record(name, catalogueKey)?.root;
-      store.tree.reset(store.recorded ?? EMPTY);
+      store.tree.reset(store.recorded ?? EMPTY_ROOT);
     }
     for (const { store, root, recorded } of point.stores) {
       store.tree.reset(root);
@@ -170,7 +168,7 @@ export class WriteCore {
     }
     const record = this.record(definition.name, definition.catalogueKey);
     if (record !== undefined) definition.requireSame(record.description);
-    const root = record?.root ?? EMPTY;
+    const root = record?.root ?? EMPTY_ROOT;
     const tree = new WritableTree(this.session.pages, root, this.scratch, 0);
     const store: OpenStore = { definition, tree, recorded: record?.root };
     this.stores.set(definition.name, store);

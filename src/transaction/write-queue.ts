@@ -61,6 +61,15 @@ export interface OpenedManual {
   abortWith(abort: () => void): void;
 }
 
+/** A group that ran and is to be committed. */
+interface Built {
+  readonly core: WriteCore;
+  readonly outcomes: readonly Outcome[];
+  readonly root: { readonly page: number; readonly birth: number };
+  readonly changed: boolean;
+  readonly durability: Durability;
+}
+
 /** Reactions of the database to what the queue does. */
 export interface QueueEvents {
   /** Stores that were asked for and are not in the file yet. */
@@ -156,27 +165,16 @@ export class WriteQueue {
       rejectAll(group, error);
       return;
     }
-    const durability = strongest(group);
-    let core: WriteCore;
-    let outcomes: Outcome[];
-    let root: { page: number; birth: number };
-    try {
-      core = new WriteCore(session, this.scratch);
-      outcomes = this.runGroup(core, group);
-      root = this.finish(core, outcomes);
-    } catch (error) {
-      this.pager.abort(session);
-      rejectAll(group, error);
-      return;
-    }
-    const { changed } = session.pages;
+    const built = this.build(session, group);
+    if (built === undefined) return;
+    const { root, durability } = built;
     try {
       this.pager.commitSync(session, root.page, root.birth, durability);
     } catch (error) {
       rejectAll(group, error);
       return;
     }
-    this.resolveAll(outcomes, core, changed, durability);
+    this.resolveAll(built);
   }
 
   /** Takes nothing more, aborts a manual transaction, and commits here what is queued. */
@@ -292,32 +290,32 @@ export class WriteQueue {
   /** Runs the queue in this session and submits its commit, without waiting for it. */
   private commitGroup(session: WriteSession): void {
     const group = this.take();
-    const durability = strongest(group);
-    let core: WriteCore;
-    let outcomes: Outcome[];
-    let root: { page: number; birth: number };
-    try {
-      core = new WriteCore(session, this.scratch);
-      outcomes = this.runGroup(core, group);
-      root = this.finish(core, outcomes);
-    } catch (error) {
-      this.pager.abort(session);
-      rejectAll(group, error);
-      return;
-    }
-    const { changed } = session.pages;
+    const built = this.build(session, group);
+    if (built === undefined) return;
+    const { root, durability } = built;
     const commit = this.pager.commit(session, root.page, root.birth, durability);
     const ended = commit.then(
-      () => this.resolveAll(outcomes, core, changed, durability),
-      (error: unknown) => rejectOutcomes(outcomes, error),
+      () => this.resolveAll(built),
+      (error: unknown) => rejectOutcomes(built.outcomes, error),
     );
     this.commits.add(ended);
     void ended.finally(() => this.commits.delete(ended));
   }
 
-  private finish(core: WriteCore, outcomes: readonly Outcome[]): { page: number; birth: number } {
-    // Stores that were only asked for are made with the next write, not by a failed one.
-    return core.finish(outcomes.length > 0 ? this.events.newStores() : []);
+  /** Runs the group in the session; undefined when it failed as a whole, which is told. */
+  private build(session: WriteSession, group: readonly Queued[]): Built | undefined {
+    try {
+      const core = new WriteCore(session, this.scratch);
+      const outcomes = this.runGroup(core, group);
+      // Stores that were only asked for are made with the next write, not by a failed one.
+      const root = core.finish(outcomes.length > 0 ? this.events.newStores() : []);
+      const { changed } = session.pages;
+      return { core, outcomes, root, changed, durability: strongest(group) };
+    } catch (error) {
+      this.pager.abort(session);
+      rejectAll(group, error);
+      return undefined;
+    }
   }
 
   /**
@@ -352,12 +350,7 @@ export class WriteQueue {
   }
 
   /** The users' promises first: what hears of the commit may throw. */
-  private resolveAll(
-    outcomes: readonly Outcome[],
-    core: WriteCore,
-    changed: boolean,
-    durability: Durability,
-  ): void {
+  private resolveAll({ core, outcomes, changed, durability }: Built): void {
     for (const { queued, value } of outcomes) queued.resolve(value);
     // Its end may be told after a closeSync that waited for it.
     if (this.pager.closed) return;

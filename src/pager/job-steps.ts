@@ -1,0 +1,24 @@
+/** Steps that the jobs of commits, flushes and recovery share. */
+
+import { META_SLOT_BYTES, META_SLOT_OFFSETS } from '../format/geometry.ts';
+import { WORD } from '../format/lock-file.ts';
+import { high32 } from '../format/segment.ts';
+import type { Job } from './job.ts';
+
+/** A meta goes to its slot, and everything written so far to the disk. */
+export function flushMeta(job: Job, meta: Uint8Array, slot: number): void {
+  job.write().piece(meta, 0, META_SLOT_BYTES, META_SLOT_OFFSETS[slot]!).flush();
+}
+
+/** The snapshot of that entry is D, and its meta reserves ids (rule 3). */
+export function settleDurable(job: Job, entry: number, idsReservedUntil: number): void {
+  job.store(WORD.durable, entry + 1);
+  // Low first: torn across 2^32 it is too small, which only costs a confirming meta.
+  job.store(WORD.idsReservedUntil, idsReservedUntil | 0);
+  job.store(WORD.idsReservedUntil + 1, high32(idsReservedUntil));
+}
+
+/** What follows a failure that is no abort: the flag, and its cause (rule 5). */
+export function poisonOnFailure(job: Job): void {
+  job.onPoison().storeErrno(WORD.poisonErrno).store(WORD.poisoned, 1);
+}
