@@ -12,6 +12,10 @@ namespace {
 
 constexpr size_t kVectors = 1024;  // IOV_MAX of Linux and macOS
 constexpr size_t kZeroBytes = 65536;
+// The most that one call writes. The page cache makes folios as large as the writes that fill it,
+// and whoever writes a page of a large folio later looks at each block of it: a commit of 8 pages
+// into folios of 1 MiB costs 0.11 ms of processor time, into 64 KiB 0.06 ms (docs/mmap.md).
+constexpr size_t kCallBytes = 65536;
 const uint8_t kZeros[kZeroBytes] = {};
 
 // Steps over `written` bytes; returns how many vectors have been used up.
@@ -25,13 +29,26 @@ size_t advance(struct iovec* pieces, size_t count, size_t written) {
   return used;
 }
 
+// Writes of the pieces what one call may; returns what pwritev does.
+ssize_t writeSome(int descriptor, struct iovec* pieces, size_t count, uint64_t offset) {
+  size_t bytes = 0;
+  size_t used = 0;
+  while (used < std::min(count, kVectors) && bytes < kCallBytes) bytes += pieces[used++].iov_len;
+  struct iovec& last = pieces[used - 1];
+  const size_t cut = bytes > kCallBytes ? bytes - kCallBytes : 0;
+  last.iov_len -= cut;
+  const ssize_t written =
+      pwritev(descriptor, pieces, static_cast<int>(used), static_cast<off_t>(offset));
+  last.iov_len += cut;
+  return written;
+}
+
 }  // namespace
 
 Failure writeFully(int descriptor, struct iovec* pieces, size_t count, uint64_t offset) {
   size_t done = advance(pieces, count, 0);
   while (done < count) {
-    const int part = static_cast<int>(std::min(count - done, kVectors));
-    const ssize_t written = pwritev(descriptor, pieces + done, part, static_cast<off_t>(offset));
+    const ssize_t written = writeSome(descriptor, pieces + done, count - done, offset);
     if (written < 0) {
       if (errno == EINTR) continue;
       return Failure::of("pwritev");
@@ -76,10 +93,27 @@ Failure readFully(int descriptor, uint8_t* target, size_t length, uint64_t offse
   return {};
 }
 
-Failure growFile(int descriptor, uint64_t size) {
+Failure fileExtent(int descriptor, uint64_t* size, uint64_t* links) {
+#ifdef __linux__
+  struct statx extent = {};
+  if (statx(descriptor, "", AT_EMPTY_PATH, STATX_SIZE | STATX_NLINK, &extent) == 0) {
+    *size = extent.stx_size;
+    *links = extent.stx_nlink;
+    return {};
+  }
+  // Older kernels, and sandboxes that know no statx.
+#endif
   struct stat status = {};
   if (fstat(descriptor, &status) != 0) return Failure::of("fstat");
-  const uint64_t now = static_cast<uint64_t>(status.st_size);
+  *size = static_cast<uint64_t>(status.st_size);
+  *links = static_cast<uint64_t>(status.st_nlink);
+  return {};
+}
+
+Failure growFile(int descriptor, uint64_t size) {
+  uint64_t now = 0;
+  uint64_t links = 0;
+  if (Failure failure = fileExtent(descriptor, &now, &links)) return failure;
   if (size <= now) return {};
 #ifdef __linux__
   int result = 0;

@@ -27,6 +27,7 @@ Napi::Function NativeFile::define(Napi::Env env) {
   return DefineClass(env, "NativeFile",
                      {
                          InstanceMethod("status", &NativeFile::status),
+                         InstanceMethod("extent", &NativeFile::extent),
                          InstanceMethod("map", &NativeFile::map),
                          InstanceMethod("segment", &NativeFile::segment),
                          InstanceMethod("grow", &NativeFile::grow),
@@ -96,6 +97,18 @@ Napi::Value NativeFile::report(napi_env env, Failure failure) {
 Napi::Value NativeFile::status(const Info& info) {
   if (!usable(info.Env())) return Value();
   return statusOf(info.Env(), number());
+}
+
+Napi::Value NativeFile::extent(const Info& info) {
+  Napi::Env env = info.Env();
+  uint64_t size = 0;
+  uint64_t links = 0;
+  if (!usable(env)) return Value();
+  if (Failure failure = fileExtent(number(), &size, &links)) return report(env, failure);
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("sizeBytes", static_cast<double>(size));
+  result.Set("links", static_cast<double>(links));
+  return result;
 }
 
 Napi::Value NativeFile::map(const Info& info) {

@@ -9,6 +9,7 @@
 #include <map>
 #include <utility>
 
+#include "file-io.h"
 #include "open.h"
 
 namespace coppice {
@@ -126,15 +127,16 @@ Failure Mapping::flush(int descriptor) {
     std::lock_guard<std::mutex> guard(mutex_);
     mapped = mappedBytes_;
   }
-  struct stat status = {};
-  if (fstat(descriptor, &status) != 0) return Failure::of("fstat");
+  uint64_t size = 0;
+  uint64_t links = 0;
+  if (Failure failure = fileExtent(descriptor, &size, &links)) return failure;
   // msync of a mapping made from a descriptor opened read-only returns 0 and writes nothing.
   if (writable_) {
     while (msync(base_, mapped, MS_SYNC) != 0) {
       if (errno != EINTR) return Failure::of("msync");
     }
   }
-  const bool whole = writable_ && static_cast<uint64_t>(status.st_size) <= mapped;
+  const bool whole = writable_ && size <= mapped;
   if (whole && !guard_->anyReplaced()) return {};
   while (fdatasync(descriptor) != 0) {
     if (errno != EINTR) return Failure::of("fdatasync");

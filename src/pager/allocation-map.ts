@@ -1,11 +1,7 @@
-/**
- * Reading allocation maps: the bitmap page that covers a page of the file, and the union of the
- * maps of several snapshots, which is the rule of reuse: a page may be overwritten if its bit is
- * clear in all of them (rule 1 of commit-and-recovery.md).
- */
+/** Reading allocation maps: the bitmap page that covers a page of the file, and its bits. */
 
 import type { Geometry } from '../format/geometry.ts';
-import { mapChild, mapChildBirth, mapWord } from '../format/map-page.ts';
+import { copyMapWords, mapChild, mapChildBirth, mapWord } from '../format/map-page.ts';
 import { PAGE_TYPE, pageLevel } from '../format/page-header.ts';
 import type { PageReader } from './page-reader.ts';
 import type { SnapshotRoots } from './snapshot.ts';
@@ -69,77 +65,5 @@ export function readMapLeaf(
   const o = pages.find(pointer.page, pointer.birth, PAGE_TYPE.map);
   const s = pages.segment;
   if (or) for (let w = 0; w < words.length; w++) words[w]! |= mapWord(s, o, w);
-  else for (let w = 0; w < words.length; w++) words[w] = mapWord(s, o, w);
-}
-
-/** The pages that no retained snapshot uses, over [firstPage, end). */
-export class FreePages {
-  private readonly pages: PageReader;
-  private readonly snapshots: readonly SnapshotRoots[];
-  private readonly geometry: Geometry;
-  private readonly leaves = new Map<number, Int32Array>();
-  /** The bitmap page asked for last, which is most often asked for next. */
-  private lastIndex = -1;
-  private lastLeaf: Int32Array = new Int32Array(0);
-
-  constructor(pages: PageReader, snapshots: readonly SnapshotRoots[]) {
-    this.pages = pages;
-    this.snapshots = snapshots;
-    this.geometry = pages.geometry;
-  }
-
-  /**
-   * The first page >= `page` that is free (`free` true) or in use, or `limit` when there is none.
-   */
-  next(page: number, limit: number, free: boolean): number {
-    const { mapLeafBits } = this.geometry;
-    let at = page;
-    while (at < limit) {
-      const index = Math.floor(at / mapLeafBits);
-      const words = this.leaf(index);
-      const start = index * mapLeafBits;
-      const end = Math.min(limit, start + mapLeafBits);
-      let bit = at - start;
-      while (start + bit < end) {
-        const word = free ? ~words[bit >> 5]! : words[bit >> 5]!;
-        const rest = word >>> (bit & 31);
-        if (rest !== 0) {
-          const found = start + bit + (31 - Math.clz32(rest & -rest));
-          return Math.min(found, limit);
-        }
-        bit = (bit | 31) + 1;
-      }
-      at = start + mapLeafBits;
-    }
-    return limit;
-  }
-
-  /** Takes [page, page + count) out, so that it is handed out once only. */
-  take(page: number, count: number): void {
-    for (let p = page; p < page + count; p++) {
-      const index = Math.floor(p / this.geometry.mapLeafBits);
-      const bit = p - index * this.geometry.mapLeafBits;
-      this.leaf(index)[bit >> 5]! |= 1 << (bit & 31);
-    }
-  }
-
-  private leaf(index: number): Int32Array {
-    if (index === this.lastIndex) return this.lastLeaf;
-    let words = this.leaves.get(index);
-    if (words === undefined) {
-      words = new Int32Array(this.geometry.mapLeafBits >> 5);
-      // Snapshots share most of their maps by pointer: each bitmap page is read once.
-      const seen = new Set<number>();
-      for (const snapshot of this.snapshots) {
-        const pointer = findMapLeaf(this.pages, snapshot, index);
-        if (seen.has(pointer.page)) continue;
-        seen.add(pointer.page);
-        readMapLeaf(this.pages, pointer, words, true);
-      }
-      this.leaves.set(index, words);
-    }
-    this.lastIndex = index;
-    this.lastLeaf = words;
-    return words;
-  }
+  else copyMapWords(s, o, words);
 }

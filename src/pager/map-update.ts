@@ -9,27 +9,44 @@
 import { assert } from '../assert.ts';
 import type { Geometry } from '../format/geometry.ts';
 import {
+  copyMapChildren,
   mapBitsBelow,
-  mapChild,
-  mapChildBirth,
-  popCount,
   setMapBitsBelow,
   setMapChild,
-  setMapWord,
+  setMapWords,
 } from '../format/map-page.ts';
 import { PAGE_TYPE, pageLevel } from '../format/page-header.ts';
 import { findMapLeaf, leavesBelow, type MapPointer, readMapLeaf } from './allocation-map.ts';
 import type { Run } from './free-runs.ts';
+import type { PrivateMemory } from './private-memory.ts';
 import type { SnapshotRoots } from './snapshot.ts';
 import type { Allocator } from './space.ts';
 import type { WritePages } from './write-pages.ts';
 
+/** A bitmap page that changes. */
+interface ChangedLeaf {
+  readonly words: Int32Array;
+  /** Bits set in the base's, and by how many the new one has more. */
+  readonly bitsBefore: number;
+  bitsAdded: number;
+}
+
+/** A map page that was written: its place, and the bits set below it. */
+interface WrittenPage {
+  readonly page: number;
+  readonly bits: number;
+}
+
 export class MapUpdate {
   private readonly pages: WritePages;
   private readonly base: SnapshotRoots;
+  private readonly memory: PrivateMemory;
   private readonly geometry: Geometry;
-  /** Bitmap pages that change, by index, with their bits. */
-  private readonly leaves = new Map<number, Int32Array>();
+  /** By index. */
+  private readonly leaves = new Map<number, ChangedLeaf>();
+  /** The one asked for last, which is most often asked for next. */
+  private lastIndex = -1;
+  private lastLeaf: ChangedLeaf | undefined;
   /** Map pages of the base that are replaced. */
   private readonly replaced = new Set<number>();
   private readonly released = new Set<number>();
@@ -38,9 +55,10 @@ export class MapUpdate {
   /** Places for the map's own new pages. */
   private readonly places: number[] = [];
 
-  constructor(pages: WritePages, base: SnapshotRoots) {
+  constructor(pages: WritePages, base: SnapshotRoots, memory: PrivateMemory) {
     this.pages = pages;
     this.base = base;
+    this.memory = memory;
     this.geometry = pages.geometry;
     const o = pages.find(base.mapPage, base.mapBirth, PAGE_TYPE.map);
     this.baseLevel = pageLevel(pages.segment, o);
@@ -94,10 +112,11 @@ export class MapUpdate {
   lastPageInUse(end: number): number {
     const { mapLeafBits } = this.geometry;
     for (let index = Math.floor((end - 1) / mapLeafBits); index >= 0; index--) {
-      const words = this.leaves.get(index) ?? this.readLeaf(index);
-      for (let w = words.length - 1; w >= 0; w--) {
-        if (words[w] !== 0) return index * mapLeafBits + 32 * w + 31 - Math.clz32(words[w]!);
-      }
+      const changed = this.leaves.get(index);
+      const words = changed?.words ?? this.readLeaf(index);
+      const bit = lastBit(words);
+      if (changed === undefined) this.memory.giveBackBitmap(words);
+      if (bit >= 0) return index * mapLeafBits + bit;
     }
     assert(false, 'the map has no page in use');
   }
@@ -107,87 +126,74 @@ export class MapUpdate {
    * of each.
    */
   write(end: number, place: (dirty: number, page: number) => void): MapPointer {
-    const changed = new Map<number, { dirty: number; page: number; bits: number }>();
-    for (const [index, words] of this.leaves) {
-      changed.set(index, this.writeLeaf(words, place));
-    }
-    let level = 0;
-    let below = changed;
+    let below = new Map<number, WrittenPage>();
+    for (const [index, leaf] of this.leaves) below.set(index, this.writeLeaf(leaf, place));
     const top = this.levelFor(end);
-    while (level < top) {
-      level++;
-      below = this.writeLevel(level, below, place);
-    }
+    for (let level = 1; level <= top; level++) below = this.writeLevel(level, below, place);
     const root = below.get(0);
     assert(root !== undefined && below.size === 1, 'an updated map has one root');
+    assert(root.bits === this.inUse, 'the bits below the root are the pages in use');
     assert(this.places.length === 0, 'every place of the map is used');
     return { page: root.page, birth: this.pages.transaction };
   }
 
-  private writeLeaf(
-    words: Int32Array,
-    place: (dirty: number, page: number) => void,
-  ): { dirty: number; page: number; bits: number } {
-    const dirty = this.pages.allocate(PAGE_TYPE.map, 0, 0);
-    const o = this.pages.find(dirty, this.pages.transaction, PAGE_TYPE.map);
-    const s = this.pages.segment;
-    let bits = 0;
-    for (let w = 0; w < words.length; w++) {
-      setMapWord(s, o, w, words[w]!);
-      bits += popCount(words[w]!);
-    }
-    const page = this.places.shift()!;
-    place(dirty, page);
-    return { dirty, page, bits };
+  /** Gives its memory back; nothing is asked of it any more. */
+  dispose(): void {
+    for (const { words } of this.leaves.values()) this.memory.giveBackBitmap(words);
+    this.leaves.clear();
   }
 
+  private writeLeaf(leaf: ChangedLeaf, place: (dirty: number, page: number) => void): WrittenPage {
+    const dirty = this.pages.allocate(PAGE_TYPE.map, 0, 0);
+    const o = this.pages.find(dirty, this.pages.transaction, PAGE_TYPE.map);
+    setMapWords(this.pages.segment, o, leaf.words);
+    const page = this.places.shift()!;
+    place(dirty, page);
+    return { page, bits: leaf.bitsBefore + leaf.bitsAdded };
+  }
+
+  /** The interior pages of that level over the pages `below` that were written. */
   private writeLevel(
     level: number,
-    below: Map<number, { page: number; bits: number }>,
+    below: ReadonlyMap<number, WrittenPage>,
     place: (dirty: number, page: number) => void,
-  ): Map<number, { dirty: number; page: number; bits: number }> {
+  ): Map<number, WrittenPage> {
     const { mapFanout } = this.geometry;
-    const written = new Map<number, { dirty: number; page: number; bits: number }>();
-    for (const index of below.keys()) {
+    const dirtyOf = new Map<number, number>();
+    for (const [index, child] of below) {
       const parent = Math.floor(index / mapFanout);
-      if (written.has(parent)) continue;
-      const dirty = this.pages.allocate(PAGE_TYPE.map, level, 0);
-      this.copyInterior(level, parent, dirty);
+      const dirty = dirtyOf.get(parent) ?? this.copyInterior(level, parent);
+      dirtyOf.set(parent, dirty);
       const o = this.pages.find(dirty, this.pages.transaction, PAGE_TYPE.map);
       const s = this.pages.segment;
-      for (let i = 0; i < mapFanout; i++) {
-        const child = below.get(parent * mapFanout + i);
-        if (child === undefined) continue;
-        setMapChild(s, o, mapFanout, i, child.page, this.pages.transaction);
-        setMapBitsBelow(s, o, mapFanout, i, child.bits);
-      }
+      const slot = index - parent * mapFanout;
+      setMapChild(s, o, mapFanout, slot, child.page, this.pages.transaction);
+      setMapBitsBelow(s, o, mapFanout, slot, child.bits);
+    }
+    const written = new Map<number, WrittenPage>();
+    for (const [index, dirty] of dirtyOf) {
+      const o = this.pages.find(dirty, this.pages.transaction, PAGE_TYPE.map);
       let bits = 0;
-      for (let i = 0; i < mapFanout; i++) bits += mapBitsBelow(s, o, mapFanout, i);
+      for (let i = 0; i < mapFanout; i++) bits += mapBitsBelow(this.pages.segment, o, mapFanout, i);
       const page = this.places.shift()!;
       place(dirty, page);
-      written.set(parent, { dirty, page, bits });
+      written.set(index, { page, bits });
     }
     return written;
   }
 
-  /**
-   * What the base has at (level, index) goes into the dirty page. Above its root it has nothing.
-   */
-  private copyInterior(level: number, index: number, dirty: number): void {
-    const { mapFanout } = this.geometry;
-    const to = this.pages.find(dirty, this.pages.transaction, PAGE_TYPE.map);
-    const target = this.pages.segment;
-    if (level > this.baseLevel) return;
+  /** A dirty page with what the base has at (level, index): above its root it has nothing. */
+  private copyInterior(level: number, index: number): number {
+    const { pages, geometry } = this;
+    const dirty = pages.allocate(PAGE_TYPE.map, level, 0);
+    if (level > this.baseLevel) return dirty;
     const pointer = this.baseInterior(level, index);
-    if (pointer.page === 0) return;
-    const from = this.pages.find(pointer.page, pointer.birth, PAGE_TYPE.map);
-    const source = this.pages.segment;
-    for (let i = 0; i < mapFanout; i++) {
-      const child = mapChild(source, from, i);
-      if (child === 0) continue;
-      setMapChild(target, to, mapFanout, i, child, mapChildBirth(source, from, mapFanout, i));
-      setMapBitsBelow(target, to, mapFanout, i, mapBitsBelow(source, from, mapFanout, i));
-    }
+    if (pointer.page === 0) return dirty;
+    const from = pages.find(pointer.page, pointer.birth, PAGE_TYPE.map);
+    const source = pages.segment;
+    const to = pages.find(dirty, pages.transaction, PAGE_TYPE.map);
+    copyMapChildren(source, from, pages.segment, to, geometry.mapFanout);
+    return dirty;
   }
 
   private baseInterior(level: number, index: number): MapPointer {
@@ -246,26 +252,48 @@ export class MapUpdate {
     const { mapLeafBits } = this.geometry;
     const index = Math.floor(page / mapLeafBits);
     const bit = page - index * mapLeafBits;
-    const words = this.changedLeaf(index);
+    const leaf = this.changedLeaf(index);
+    const { words } = leaf;
     const mask = 1 << (bit & 31);
     const was = (words[bit >> 5]! & mask) !== 0;
     assert(was !== inUse, `page ${page} is ${inUse ? 'given twice' : 'let go of twice'}`);
     words[bit >> 5]! ^= mask;
+    leaf.bitsAdded += inUse ? 1 : -1;
     this.inUse += inUse ? 1 : -1;
   }
 
-  private changedLeaf(index: number): Int32Array {
-    let words = this.leaves.get(index);
-    if (words === undefined) {
-      words = this.readLeaf(index);
-      this.leaves.set(index, words);
+  private changedLeaf(index: number): ChangedLeaf {
+    if (this.lastLeaf !== undefined && index === this.lastIndex) return this.lastLeaf;
+    let leaf = this.leaves.get(index);
+    if (leaf === undefined) {
+      leaf = { words: this.readLeaf(index), bitsBefore: this.baseBits(index), bitsAdded: 0 };
+      this.leaves.set(index, leaf);
     }
-    return words;
+    this.lastIndex = index;
+    this.lastLeaf = leaf;
+    return leaf;
+  }
+
+  /** How many bits the base has set in a bitmap page. */
+  private baseBits(index: number): number {
+    if (this.baseLevel === 0) return index === 0 ? this.base.pagesInUse : 0;
+    const { mapFanout } = this.geometry;
+    const parent = this.baseInterior(1, Math.floor(index / mapFanout));
+    if (parent.page === 0) return 0;
+    const o = this.pages.find(parent.page, parent.birth, PAGE_TYPE.map);
+    return mapBitsBelow(this.pages.segment, o, mapFanout, index % mapFanout);
   }
 
   private readLeaf(index: number): Int32Array {
-    const words = new Int32Array(this.geometry.mapLeafBits >> 5);
+    const words = this.memory.takeBitmap(this.geometry.mapLeafBits);
     readMapLeaf(this.pages, findMapLeaf(this.pages, this.base, index), words, false);
     return words;
   }
+}
+
+/** The highest bit set in a bitmap, -1 when none is. */
+function lastBit(words: Int32Array): number {
+  let w = words.length - 1;
+  while (w >= 0 && words[w] === 0) w--;
+  return w < 0 ? -1 : 32 * w + 31 - Math.clz32(words[w]!);
 }

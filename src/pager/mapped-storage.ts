@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { renameSync, rmSync, statSync } from 'node:fs';
 import { Segment } from '../format/segment.ts';
 import type { Job } from './job.ts';
-import type { FileStatus, Native, NativeFile, NativeSharedWords } from './native.ts';
+import type { FileExtent, FileStatus, Native, NativeFile, NativeSharedWords } from './native.ts';
 import { native } from './native.ts';
 import type { Storage } from './storage.ts';
 
@@ -38,6 +38,9 @@ export class MappedStorage implements Storage {
 
   status(): FileStatus {
     return this.file.status();
+  }
+  extent(): FileExtent {
+    return this.file.extent();
   }
   readAt(target: Uint8Array, fileOffset: number): number {
     return this.file.readAt(target, fileOffset);

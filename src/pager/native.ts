@@ -15,13 +15,17 @@ export interface NativeError extends Error {
   readonly code: string;
 }
 
-export interface FileStatus {
+/** How long a file is, and how many names lead to it. */
+export interface FileExtent {
+  readonly sizeBytes: number;
+  readonly links: number;
+}
+
+export interface FileStatus extends FileExtent {
   /** Device and inode as decimal strings: both may pass 2^53. */
   readonly device: string;
   readonly inode: string;
   readonly kind: 'file' | 'directory' | 'other';
-  readonly sizeBytes: number;
-  readonly links: number;
   /** statfs f_type on Linux, 0 elsewhere. */
   readonly filesystem: number;
 }
@@ -34,6 +38,8 @@ export interface FileStatus {
 export interface NativeFile {
   /** The status of the file behind the descriptor. */
   status(): FileStatus;
+  /** What a commit needs of it; cheaper, also for the flush that follows (docs/mmap.md). */
+  extent(): FileExtent;
 
   /**
    * Reserves address space and maps the file `MAP_SHARED`, `PROT_READ`. A file that this process

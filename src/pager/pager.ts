@@ -26,11 +26,12 @@ import type { MappedPages } from './mapped-pages.ts';
 import { readMeta } from './metas.ts';
 import type { OpenedFile } from './open-file.ts';
 import { place } from './placement.ts';
+import { PrivateMemory } from './private-memory.ts';
 import type { Readers } from './readers.ts';
 import { finishDeadCommit } from './recovery.ts';
 import { nextId, type SnapshotRoots, shortId } from './snapshot.ts';
 import type { Storage } from './storage.ts';
-import { ChunkPool, WritePages } from './write-pages.ts';
+import { WritePages } from './write-pages.ts';
 import type { CommitCounts, Durability, Tip, WriteSession } from './write-session.ts';
 
 /** A commit that was submitted and has not been told of yet. */
@@ -60,7 +61,7 @@ export class Pager {
   private readonly file: OpenedFile;
   private readonly options: PagerOptions;
   private readonly length: FileLength;
-  private readonly pool = new ChunkPool();
+  private readonly memory = new PrivateMemory();
   private inFlight: InFlight | undefined;
   /** Why the last job that failed did. */
   private lastFailure: unknown;
@@ -352,7 +353,7 @@ export class Pager {
 
   /** Step 2: an id of its own, and private memory. */
   private newSession(): WriteSession {
-    const { sizeBytes, links } = this.storage.status();
+    const { sizeBytes, links } = this.storage.extent();
     if (links === 0 && this.path !== ':memory:') {
       throw new IoError('open', 2, `${this.path} was deleted; nothing can be committed to it.`);
     }
@@ -367,7 +368,7 @@ export class Pager {
     const id = this.nextTransaction();
     this.lock.lastIdStarted = id;
     this.pages.healFaults();
-    const pages = new WritePages(this.storage, this.pages, this.pool, id);
+    const pages = new WritePages(this.storage, this.pages, this.memory, id);
     return { id, base, pages, filePages };
   }
 
@@ -386,6 +387,7 @@ export class Pager {
       id: session.id,
       base: session.base,
       pages: session.pages,
+      memory: this.memory,
       cataloguePage,
       catalogueBirth,
       retained,

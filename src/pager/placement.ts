@@ -8,9 +8,10 @@
 import { assert } from '../assert.ts';
 import { ownNumber, pageLevel, setOwnNumber } from '../format/page-header.ts';
 import { placePointers } from '../format/pointers.ts';
-import { FreePages } from './allocation-map.ts';
+import { FreePages } from './free-pages.ts';
 import type { Run } from './free-runs.ts';
 import { MapUpdate } from './map-update.ts';
+import type { PrivateMemory } from './private-memory.ts';
 import type { SnapshotRoots } from './snapshot.ts';
 import { Allocator } from './space.ts';
 import { type DirtyRun, dirtyIndex, type WritePages } from './write-pages.ts';
@@ -42,6 +43,7 @@ export interface PlacementRequest {
   readonly id: number;
   readonly base: SnapshotRoots;
   readonly pages: WritePages;
+  readonly memory: PrivateMemory;
   /** The catalogue's root in the transaction: 0, dirty, or a page of the base, with its birth. */
   readonly cataloguePage: number;
   readonly catalogueBirth: number;
@@ -52,16 +54,16 @@ export interface PlacementRequest {
 
 /** Places everything that the transaction made. Nothing outside of its private memory changes. */
 export function place(request: PlacementRequest): Placement {
-  const { id, base, pages, retained } = request;
+  const { id, base, pages, memory, retained } = request;
   const { geometry } = pages;
-  const free = new FreePages(pages, retained);
+  const free = new FreePages(pages, retained, memory);
   const allocator = new Allocator(free, geometry, {
     sweep: request.sweep,
     end: retained.reduce((end, { filePages }) => Math.max(end, filePages), 0),
     live: base.pagesInUse,
     maxGrowth: request.maxGrowth,
   });
-  const map = new MapUpdate(pages, base);
+  const map = new MapUpdate(pages, base, memory);
   for (const page of pages.freed) map.clear(page, 1);
   for (let i = 0; i < pages.freedRuns.length; i += 2) {
     map.clear(pages.freedRuns[i]!, pages.freedRuns[i + 1]!);
@@ -95,6 +97,8 @@ export function place(request: PlacementRequest): Placement {
     setOwnNumber(pages.segment, o, page);
     placed.push({ page, bytes: pages.segment.bytes, o });
   });
+  free.dispose();
+  map.dispose();
   placed.sort((a, b) => a.page - b.page);
   for (const { page, bytes, o } of placed) {
     assert(page >= geometry.firstPage && bytes.length > o, `dirty page placed at ${page}`);

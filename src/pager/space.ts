@@ -12,7 +12,7 @@
  */
 
 import type { Geometry } from '../format/geometry.ts';
-import type { FreePages } from './allocation-map.ts';
+import type { FreePages } from './free-pages.ts';
 import { FreeRuns, type Run } from './free-runs.ts';
 
 /** A run at least this long is good enough not to grow for: writing more at once gains little. */
@@ -27,8 +27,8 @@ const SURPLUS = 3;
 const MIN_STRETCH_PAGES = 2048;
 /** Pages that one choice looks at: bounds the work in large files (2 GiB at 4 KiB pages). */
 const WINDOW_PAGES = 2 ** 19;
-/** Where the file may grow instead, the search ends after so many runs. */
-const MOST_SHORT_RUNS = 1024;
+/** And where the file may grow instead: to look further costs more than to write at its end. */
+const WINDOW_OF_GROWING_PAGES = 2 ** 17;
 
 export interface SpacePolicy {
   /** Where the last sweep stopped. */
@@ -82,7 +82,7 @@ export class Allocator {
   takeRun(count: number): number {
     let found = -1;
     if (count < this.noRunOf) {
-      this.look(WINDOW_PAGES, (page, length) => {
+      this.look(WINDOW_PAGES, count, (page, length) => {
         const inside = this.insideSegment(page, count);
         if (inside + count > page + length) return false;
         found = inside;
@@ -102,7 +102,7 @@ export class Allocator {
   /** The first free pages of the file. */
   private lowest(count: number): Run[] {
     const found = new FreeRuns();
-    this.look(WINDOW_PAGES, (page, length) => {
+    this.look(WINDOW_PAGES, 1, (page, length) => {
       found.add(page, length);
       return found.pages >= count;
     });
@@ -115,17 +115,13 @@ export class Allocator {
     // Half of a small commit in one piece is good enough: to grow costs the file system more.
     const least = mayGrow ? Math.min(Math.ceil(count / 2), GOOD_RUN) : 1;
     const wanted = mayGrow ? count : SURPLUS * count;
+    const most = mayGrow ? WINDOW_OF_GROWING_PAGES : WINDOW_PAGES;
     const found = new FreeRuns();
-    let seen = 0;
     let last = -1;
-    this.look(WINDOW_PAGES, (page, length, looked) => {
-      seen++;
-      if (length >= least) {
-        found.add(page, length);
-        last = page;
-      }
-      if (length >= count || (mayGrow && seen >= MOST_SHORT_RUNS)) return true;
-      return found.pages >= wanted && looked >= MIN_STRETCH_PAGES;
+    this.look(most, least, (page, length, looked) => {
+      found.add(page, length);
+      last = page;
+      return length >= count || (found.pages >= wanted && looked >= MIN_STRETCH_PAGES);
     });
     const runs = found.longest(count, least);
     // What is left of a run that was more than enough comes first in the next stretch.
@@ -148,40 +144,36 @@ export class Allocator {
   }
 
   /**
-   * Tells `stop` of the free runs from the sweep's place on, once round, until it returns true or
-   * `most` pages were looked at. The sweep goes as far. `looked` counts the pages before the run.
+   * Tells `stop` of the free runs of at least `least` pages, from the sweep's place on, once round,
+   * until it returns true or `most` pages were looked at. The sweep goes as far. `looked` counts
+   * the pages before the run.
    */
   private look(
     most: number,
+    least: number,
     stop: (page: number, length: number, looked: number) => boolean,
   ): void {
-    const start = this.sweep;
     const { firstPage } = this.geometry;
+    const start = this.sweep;
     const end = Math.min(this.end, start + most);
-    if (this.lookIn(start, end, 0, stop) || end < this.end) return;
-    const looked = end - start;
-    const rest = Math.min(start, firstPage + most - looked);
+    const rest = end < this.end ? firstPage : Math.min(start, firstPage + most - (end - start));
+    if (this.lookIn(start, end, 0, least, stop) || rest <= firstPage) return;
     this.sweep = firstPage;
-    this.lookIn(firstPage, rest, looked, stop);
+    this.lookIn(firstPage, rest, end - start, least, stop);
   }
 
   private lookIn(
     from: number,
     to: number,
     lookedBefore: number,
+    least: number,
     stop: (page: number, length: number, looked: number) => boolean,
   ): boolean {
-    const { free } = this;
-    let at = from;
-    while (at < to) {
-      const page = free.next(at, to, true);
-      at = page < to ? free.next(page, to, false) : to;
-      if (page < to && stop(page, at - page, lookedBefore + page - from)) {
-        this.sweep = at;
-        return true;
-      }
-    }
-    this.sweep = Math.max(from, to);
-    return false;
+    let stopped = false;
+    this.sweep = this.free.scan(from, Math.max(from, to), least, (page, length) => {
+      stopped = stop(page, length, lookedBefore + page - from);
+      return stopped;
+    });
+    return stopped;
   }
 }

@@ -25,15 +25,13 @@ import {
 import { Segment } from '../format/segment.ts';
 import { hashChunk, type MappedPages, type Secret } from './mapped-pages.ts';
 import type { PageWriter } from './page-reader.ts';
+import { CHUNK_OF_PAGES_BYTES, type PrivateMemory } from './private-memory.ts';
 import type { Storage } from './storage.ts';
-
-/** Bytes of private memory taken at once. */
-const CHUNK_OF_PAGES_BYTES = 2 ** 20;
-/** Chunks kept for the next transaction; more are left to the garbage collector. */
-const MAX_SPARE_CHUNKS = 16;
 
 const DIRTY = -0x8000_0000;
 const FREE = -1;
+/** Dirty pages for which there is room at first: as many as a put of one key makes. */
+const FIRST_PARTS = 16;
 
 /** The dirty page's index of a negative page number. */
 export function dirtyIndex(page: number): number {
@@ -47,21 +45,6 @@ export interface DirtyRun {
   readonly pages: number;
   readonly heads: number;
   part: number;
-}
-
-/** Private memory that goes from one transaction to the next. */
-export class ChunkPool {
-  private readonly spare: Segment[] = [];
-
-  take(): Segment {
-    return this.spare.pop() ?? new Segment(new ArrayBuffer(CHUNK_OF_PAGES_BYTES));
-  }
-
-  giveBack(chunks: readonly Segment[]): void {
-    for (const chunk of chunks) {
-      if (this.spare.length < MAX_SPARE_CHUNKS) this.spare.push(chunk);
-    }
-  }
 }
 
 /** Where a part of a transaction began, to go back to. */
@@ -91,13 +74,13 @@ export class WritePages implements PageWriter {
 
   private readonly base: MappedPages;
   private readonly storage: Storage;
-  private readonly pool: ChunkPool;
+  private readonly memory: PrivateMemory;
   private readonly secret: Secret;
   private readonly chunkShift: number;
   private readonly chunkMask: number;
   private readonly pageShift: number;
   /** The part that made each dirty page, FREE when it is not in use. */
-  private parts: Int32Array = new Int32Array(1024);
+  private parts: Int32Array = new Int32Array(FIRST_PARTS);
   private used = 0;
   private live = 0;
   private readonly spare: number[] = [];
@@ -108,10 +91,10 @@ export class WritePages implements PageWriter {
   private part = 0;
   private lastPart = 0;
 
-  constructor(storage: Storage, base: MappedPages, pool: ChunkPool, transaction: number) {
+  constructor(storage: Storage, base: MappedPages, memory: PrivateMemory, transaction: number) {
     this.storage = storage;
     this.base = base;
-    this.pool = pool;
+    this.memory = memory;
     this.secret = base.secret;
     this.geometry = base.geometry;
     this.transaction = transaction;
@@ -294,7 +277,7 @@ export class WritePages implements PageWriter {
    * Gives the private memory back; the transaction is over and nothing reads its pages any more.
    */
   dispose(): void {
-    this.pool.giveBack(this.chunks);
+    for (const chunk of this.chunks) this.memory.giveBackChunk(chunk);
     this.chunks.length = 0;
     this.runs.length = 0;
     this.used = 0;
@@ -304,7 +287,8 @@ export class WritePages implements PageWriter {
     let index = this.spare.pop();
     if (index === undefined) {
       index = this.used++;
-      if (index >> this.chunkShift === this.chunks.length) this.chunks.push(this.pool.take());
+      if (index >> this.chunkShift === this.chunks.length)
+        this.chunks.push(this.memory.takeChunk());
       if (index === this.parts.length) {
         const larger = new Int32Array(2 * index);
         larger.set(this.parts);

@@ -8,8 +8,9 @@ import { CorruptionError } from '../errors.ts';
 import type { TreeRoot } from '../format/catalogue.ts';
 import { PAGE_TYPE, pageLevel } from '../format/page-header.ts';
 import { visitPointers } from '../format/pointers.ts';
-import { FreePages } from '../pager/allocation-map.ts';
+import { FreePages } from '../pager/free-pages.ts';
 import type { MappedPages } from '../pager/mapped-pages.ts';
+import { PrivateMemory } from '../pager/private-memory.ts';
 import type { SnapshotRoots } from '../pager/snapshot.ts';
 import { allRecords, catalogueRoot } from './catalogue.ts';
 
@@ -165,10 +166,10 @@ class SnapshotCheck {
   /** Pages reached against bits set. */
   accounting(): void {
     const { filePages } = this.roots;
-    const map = new FreePages(this.pages, [this.roots]);
+    const map = new FreePages(this.pages, [this.roots], new PrivateMemory());
     let used = 0;
     for (let page = 0; page < filePages; page++) {
-      const inUse = map.next(page, page + 1, false) === page;
+      const inUse = !map.isFree(page);
       if (inUse) used++;
       if (inUse === (this.reached[page] === 1)) continue;
       this.damage(

@@ -3,8 +3,9 @@ import { Geometry } from '../../src/format/geometry.ts';
 import { setMapWord } from '../../src/format/map-page.ts';
 import { initialisePage, PAGE_TYPE } from '../../src/format/page-header.ts';
 import { Segment } from '../../src/format/segment.ts';
-import { FreePages } from '../../src/pager/allocation-map.ts';
+import { FreePages } from '../../src/pager/free-pages.ts';
 import type { PageReader } from '../../src/pager/page-reader.ts';
+import { PrivateMemory } from '../../src/pager/private-memory.ts';
 import type { SnapshotRoots } from '../../src/pager/snapshot.ts';
 import { Allocator, type SpacePolicy } from '../../src/pager/space.ts';
 import { seed } from '../frame/seed.ts';
@@ -61,7 +62,7 @@ function allocator(
   const maps = new Maps(inUse);
   const end = Math.max(...maps.snapshots.map(({ filePages }) => filePages));
   const live = new Set(inUse.flatMap((pages) => [...pages])).size + FIRST;
-  return new Allocator(new FreePages(maps, maps.snapshots), GEOMETRY, {
+  return new Allocator(new FreePages(maps, maps.snapshots, new PrivateMemory()), GEOMETRY, {
     sweep: 0,
     end,
     live,

@@ -1,0 +1,36 @@
+/**
+ * Private memory that goes from one transaction to the next, so that a small commit makes none: a
+ * buffer outside of V8's heap costs a malloc, and a little of each garbage collection.
+ */
+
+import { Segment } from '../format/segment.ts';
+
+/** Bytes of the segments in which dirty pages lie. */
+export const CHUNK_OF_PAGES_BYTES: number = 2 ** 20;
+/** Chunks kept; more are left to the garbage collector. */
+const MAX_SPARE_CHUNKS = 16;
+/** Bitmaps kept; of a file with pages of 4 KiB each stands for 126 MiB. */
+const MAX_SPARE_BITMAPS = 64;
+
+export class PrivateMemory {
+  private readonly chunks: Segment[] = [];
+  private readonly bitmaps: Int32Array[] = [];
+
+  /** A segment of CHUNK_OF_PAGES_BYTES with anything in it. */
+  takeChunk(): Segment {
+    return this.chunks.pop() ?? new Segment(new ArrayBuffer(CHUNK_OF_PAGES_BYTES));
+  }
+
+  giveBackChunk(chunk: Segment): void {
+    if (this.chunks.length < MAX_SPARE_CHUNKS) this.chunks.push(chunk);
+  }
+
+  /** A bitmap of `bits` with anything in it; `bits` is the same in all calls. */
+  takeBitmap(bits: number): Int32Array {
+    return this.bitmaps.pop() ?? new Int32Array(bits >> 5);
+  }
+
+  giveBackBitmap(bitmap: Int32Array): void {
+    if (this.bitmaps.length < MAX_SPARE_BITMAPS) this.bitmaps.push(bitmap);
+  }
+}
