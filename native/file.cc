@@ -27,7 +27,8 @@ Napi::Function NativeFile::define(Napi::Env env) {
   return DefineClass(env, "NativeFile",
                      {
                          InstanceMethod("status", &NativeFile::status),
-                         InstanceMethod("extent", &NativeFile::extent),
+                         InstanceMethod("sizeBytes", &NativeFile::sizeBytes),
+                         InstanceMethod("links", &NativeFile::links),
                          InstanceMethod("map", &NativeFile::map),
                          InstanceMethod("segment", &NativeFile::segment),
                          InstanceMethod("grow", &NativeFile::grow),
@@ -99,16 +100,20 @@ Napi::Value NativeFile::status(const Info& info) {
   return statusOf(info.Env(), number());
 }
 
-Napi::Value NativeFile::extent(const Info& info) {
-  Napi::Env env = info.Env();
+Napi::Value NativeFile::sizeBytes(const Info& info) {
   uint64_t size = 0;
   uint64_t links = 0;
-  if (!usable(env)) return Value();
-  if (Failure failure = fileExtent(number(), &size, &links)) return report(env, failure);
-  Napi::Object result = Napi::Object::New(env);
-  result.Set("sizeBytes", static_cast<double>(size));
-  result.Set("links", static_cast<double>(links));
-  return result;
+  if (!usable(info.Env())) return Value();
+  if (Failure failure = fileExtent(number(), &size, &links)) return report(info.Env(), failure);
+  return Napi::Number::New(info.Env(), static_cast<double>(size));
+}
+
+Napi::Value NativeFile::links(const Info& info) {
+  uint64_t size = 0;
+  uint64_t links = 0;
+  if (!usable(info.Env())) return Value();
+  if (Failure failure = fileExtent(number(), &size, &links)) return report(info.Env(), failure);
+  return Napi::Number::New(info.Env(), static_cast<double>(links));
 }
 
 Napi::Value NativeFile::map(const Info& info) {

@@ -34,7 +34,8 @@ class NativeFile : public Napi::ObjectWrap<NativeFile>, public Resident {
 
   // file.cc: lifetime, sizes, the mapping
   Value status(const Info& info);
-  Value extent(const Info& info);
+  Value sizeBytes(const Info& info);
+  Value links(const Info& info);
   Value map(const Info& info);
   Value segment(const Info& info);
   Value grow(const Info& info);

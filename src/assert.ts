@@ -6,7 +6,10 @@ export class AssertionError extends Error {
   }
 }
 
-/** Throws unless `condition` holds. `message` says which invariant was broken. */
-export function assert(condition: boolean, message: string): asserts condition {
-  if (!condition) throw new AssertionError(message);
+/**
+ * Throws unless `condition` holds. `message` says which invariant was broken, `about` of which page
+ * or the like: by itself, so that no text is put together for what holds.
+ */
+export function assert(condition: boolean, message: string, about?: number): asserts condition {
+  if (!condition) throw new AssertionError(about === undefined ? message : `${message}: ${about}`);
 }

@@ -122,7 +122,7 @@ export function writeLeaf(edit: Edit, page: number, from: number, to: number): v
   initialisePage(s, o, pageSize, page, transaction, PAGE_TYPE.leaf, 0, edit.leafFlags);
   const count = to - from;
   const prefix = x.prefixOf(from, to);
-  assert(leafBytes(x, from, to) <= capacity, `page ${page} cannot hold what is written to it`);
+  assert(leafBytes(x, from, to) <= capacity, 'a page cannot hold what is written to it', page);
   setSlotCount(s, o, count);
   setPrefixLength(s, o, prefix);
   let e = o + pageSize - prefix;

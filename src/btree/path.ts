@@ -11,6 +11,8 @@ import { Segment } from '../format/segment.ts';
 
 /** format/validate.ts lets no level above 48 pass; one more for the leaf. */
 const MAX_PATH = 50;
+/** A fraction, so that V8 knows the births to be doubles from the beginning. */
+const NO_BIRTH = 0.5;
 
 /** Stands where no page has been found yet, so that the field's class never changes. */
 export const NO_SEGMENT: Segment = new Segment(new ArrayBuffer(0));
@@ -19,9 +21,11 @@ export const NO_SEGMENT: Segment = new Segment(new ArrayBuffer(0));
 export const ROOT_TYPE = 0;
 
 export class Path {
-  readonly pages: Int32Array = new Int32Array(MAX_PATH);
-  readonly births: Float64Array = new Float64Array(MAX_PATH);
-  readonly slots: Int32Array = new Int32Array(MAX_PATH);
+  // Plain arrays: made with each transaction, and typed arrays of this size would lie outside of
+  // V8's heap, where each costs a malloc.
+  readonly pages: number[] = new Array<number>(MAX_PATH).fill(0);
+  readonly births: number[] = new Array<number>(MAX_PATH).fill(NO_BIRTH);
+  readonly slots: number[] = new Array<number>(MAX_PATH).fill(0);
   /** Branches above the leaf. */
   depth = 0;
   /** The leaf's segment, and its byte offset there. */

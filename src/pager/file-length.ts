@@ -72,7 +72,7 @@ export class FileLength {
   /** Gives all that no retained snapshot needs back. */
   giveBack(retained: readonly SnapshotRoots[]): void {
     const longest = pastAll(retained, 0);
-    if (this.storage.extent().sizeBytes > longest * this.pages.geometry.pageSize) this.cut(longest);
+    if (this.storage.sizeBytes() > longest * this.pages.geometry.pageSize) this.cut(longest);
   }
 
   private cut(filePages: number): void {

@@ -9,6 +9,9 @@ export interface Run {
 /** Runs of so many pages and more are one as good as another. */
 const LONG_RUN = 1024;
 
+/** Scratch of `longest`. */
+const pagesByLength = new Int32Array(LONG_RUN + 1);
+
 /** Runs in the order in which they were found. */
 export class FreeRuns {
   /** Pages in all of them. */
@@ -41,7 +44,7 @@ export class FreeRuns {
    * all of these when they have fewer. In the order in which they were found.
    */
   longest(count: number, least: number): Run[] {
-    const pagesByLength = new Int32Array(LONG_RUN + 1);
+    pagesByLength.fill(0);
     for (const length of this.lengths) pagesByLength[Math.min(length, LONG_RUN)]! += length;
     // All runs of the classes above `shortest` are taken, and of that class what is still missing.
     let shortest = LONG_RUN;

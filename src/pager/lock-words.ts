@@ -114,7 +114,7 @@ export class LockWords {
       if (i >= this.entriesUsed) this.store(WORD.entriesUsed, i + 1);
       return i;
     }
-    assert(false, `all ${this.entries} retained entries are in use`);
+    assert(false, 'all retained entries are in use', this.entries);
   }
 
   /** No entry at or past this index is in use. */

@@ -256,7 +256,7 @@ export class MapUpdate {
     const { words } = leaf;
     const mask = 1 << (bit & 31);
     const was = (words[bit >> 5]! & mask) !== 0;
-    assert(was !== inUse, `page ${page} is ${inUse ? 'given twice' : 'let go of twice'}`);
+    assert(was !== inUse, inUse ? 'a page is given twice' : 'a page is let go of twice', page);
     words[bit >> 5]! ^= mask;
     leaf.bitsAdded += inUse ? 1 : -1;
     this.inUse += inUse ? 1 : -1;

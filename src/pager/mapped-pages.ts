@@ -276,7 +276,7 @@ export class MappedPages implements PageReader {
   /** Whether the file has those pages; makes their segment ready when it has. */
   private exists(page: number, count: number): boolean {
     if (page + count > this.knownPages) {
-      const bytes = this.storage.extent().sizeBytes;
+      const bytes = this.storage.sizeBytes();
       this.knownPages = Math.floor(bytes / this.geometry.pageSize);
       if (page + count > this.knownPages) return false;
     }
@@ -296,7 +296,7 @@ export class MappedPages implements PageReader {
 
   private requirePages(page: number, count: number): void {
     if (!this.exists(page, count)) {
-      const fileBytes = this.storage.extent().sizeBytes;
+      const fileBytes = this.storage.sizeBytes();
       throw new CorruptionError(
         page,
         `${this.storage.path}: page ${page} lies past the end of the file, which has ` +

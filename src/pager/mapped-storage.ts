@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { renameSync, rmSync, statSync } from 'node:fs';
 import { Segment } from '../format/segment.ts';
 import type { Job } from './job.ts';
-import type { FileExtent, FileStatus, Native, NativeFile, NativeSharedWords } from './native.ts';
+import type { FileStatus, Native, NativeFile, NativeSharedWords } from './native.ts';
 import { native } from './native.ts';
 import type { Storage } from './storage.ts';
 
@@ -23,6 +23,7 @@ export class MappedStorage implements Storage {
   private readonly file: NativeFile;
   private shared: NativeSharedWords | undefined;
   private readonly segments: Segment[] = [];
+  private steps = new Float64Array(128);
   private readonly lockPath: string | undefined;
   /** Who this is, for the lock file; a system call and a half to find out. */
   private known: { pid: number; thread: number; startedAt: number } | undefined;
@@ -39,8 +40,11 @@ export class MappedStorage implements Storage {
   status(): FileStatus {
     return this.file.status();
   }
-  extent(): FileExtent {
-    return this.file.extent();
+  sizeBytes(): number {
+    return this.file.sizeBytes();
+  }
+  links(): number {
+    return this.file.links();
   }
   readAt(target: Uint8Array, fileOffset: number): number {
     return this.file.readAt(target, fileOffset);
@@ -66,7 +70,7 @@ export class MappedStorage implements Storage {
   run(job: Job, written?: () => void): Promise<void> {
     return new Promise((resolve, reject) => {
       this.file.run(
-        new Float64Array(job.steps),
+        this.stepsOf(job),
         job.buffers,
         this.shared?.words ?? null,
         (error) => {
@@ -78,7 +82,14 @@ export class MappedStorage implements Storage {
     });
   }
   runSync(job: Job): void {
-    this.file.runSync(new Float64Array(job.steps), job.buffers, this.shared?.words ?? null);
+    this.file.runSync(this.stepsOf(job), job.buffers, this.shared?.words ?? null);
+  }
+
+  /** The addon reads them before it returns. */
+  private stepsOf({ steps }: Job): Float64Array {
+    if (steps.length > this.steps.length) this.steps = new Float64Array(2 * steps.length);
+    this.steps.set(steps);
+    return this.steps.subarray(0, steps.length);
   }
 
   tryLock(byte: number): boolean {

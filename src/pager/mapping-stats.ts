@@ -13,7 +13,7 @@ export interface MappingStats {
 
 /** Asks the kernel (mincore, getrusage); loads no page. */
 export function mappingStats(storage: Storage): MappingStats {
-  const { sizeBytes } = storage.extent();
+  const sizeBytes = storage.sizeBytes();
   const { minor, major } = native().faults();
   return {
     mappedBytes: sizeBytes,

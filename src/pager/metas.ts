@@ -40,7 +40,7 @@ export function readMetas(storage: Storage): Meta[] {
   });
   for (const meta of metas) requireKnown(storage.path, meta);
   if (metas.length === 0) {
-    const { sizeBytes } = storage.extent();
+    const sizeBytes = storage.sizeBytes();
     throw new NotADatabaseError(
       storage.path,
       ours

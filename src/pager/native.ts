@@ -15,17 +15,13 @@ export interface NativeError extends Error {
   readonly code: string;
 }
 
-/** How long a file is, and how many names lead to it. */
-export interface FileExtent {
-  readonly sizeBytes: number;
-  readonly links: number;
-}
-
-export interface FileStatus extends FileExtent {
+export interface FileStatus {
   /** Device and inode as decimal strings: both may pass 2^53. */
   readonly device: string;
   readonly inode: string;
   readonly kind: 'file' | 'directory' | 'other';
+  readonly sizeBytes: number;
+  readonly links: number;
   /** statfs f_type on Linux, 0 elsewhere. */
   readonly filesystem: number;
 }
@@ -38,8 +34,10 @@ export interface FileStatus extends FileExtent {
 export interface NativeFile {
   /** The status of the file behind the descriptor. */
   status(): FileStatus;
-  /** What a commit needs of it; cheaper, also for the flush that follows (docs/mmap.md). */
-  extent(): FileExtent;
+  /** Its length alone: cheaper, also for the flush that follows (docs/mmap.md). */
+  sizeBytes(): number;
+  /** How many names lead to the file, as cheaply. */
+  links(): number;
 
   /**
    * Reserves address space and maps the file `MAP_SHARED`, `PROT_READ`. A file that this process

@@ -353,12 +353,11 @@ export class Pager {
 
   /** Step 2: an id of its own, and private memory. */
   private newSession(): WriteSession {
-    const { sizeBytes, links } = this.storage.extent();
-    if (links === 0 && this.path !== ':memory:') {
+    if (this.storage.links() === 0 && this.path !== ':memory:') {
       throw new IoError('open', 2, `${this.path} was deleted; nothing can be committed to it.`);
     }
     const base = this.tip().roots;
-    const filePages = Math.floor(sizeBytes / this.file.geometry.pageSize);
+    const filePages = Math.floor(this.storage.sizeBytes() / this.file.geometry.pageSize);
     if (filePages < base.filePages) {
       throw new StorageFaultError(
         `${this.path} has ${filePages} pages, but its newest state needs ${base.filePages}: it ` +

@@ -101,7 +101,7 @@ export function place(request: PlacementRequest): Placement {
   map.dispose();
   placed.sort((a, b) => a.page - b.page);
   for (const { page, bytes, o } of placed) {
-    assert(page >= geometry.firstPage && bytes.length > o, `dirty page placed at ${page}`);
+    assert(page >= geometry.firstPage && bytes.length > o, 'a dirty page is placed at', page);
   }
   const runs: PlacedRun[] = [];
   pages.runs.forEach((run, i) => {

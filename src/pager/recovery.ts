@@ -96,7 +96,7 @@ function faultOfMeta(storage: Storage, pages: MappedPages, meta: Meta): WalkFaul
   // One that needs no walk was durable before: what is wrong with it now, reads will find.
   const since = meta.kind === META_KIND.oneFlush ? meta.previousDurable : meta.transaction;
   const roots = rootsOfMeta(meta);
-  const bytes = storage.extent().sizeBytes;
+  const bytes = storage.sizeBytes();
   if (bytes < roots.filePages * pages.geometry.pageSize) {
     return { page: roots.filePages - 1, what: `the file ends at byte ${bytes}` };
   }

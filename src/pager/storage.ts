@@ -7,7 +7,7 @@
 
 import type { Segment } from '../format/segment.ts';
 import type { Job } from './job.ts';
-import type { FileExtent, FileStatus, Native } from './native.ts';
+import type { FileStatus, Native } from './native.ts';
 
 /** Checksums and identities: as the addon has them. */
 type Given = Pick<Native, 'hash' | 'pageIsIntact' | 'bootId' | 'identity'>;
@@ -18,7 +18,8 @@ export interface Storage extends Given {
   readonly writable: boolean;
 
   status(): FileStatus;
-  extent(): FileExtent;
+  sizeBytes(): number;
+  links(): number;
   /** Reads without the mapping; returns the bytes read, fewer at the end of the file. */
   readAt(target: Uint8Array, fileOffset: number): number;
   /** Maps the file; returns the bytes of address space had, a multiple of `segmentBytes`. */

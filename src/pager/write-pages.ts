@@ -309,7 +309,7 @@ export class WritePages implements PageWriter {
 
   private recycle(page: number): void {
     const index = dirtyIndex(page);
-    assert(this.parts[index] !== FREE, `dirty page ${index} is freed twice`);
+    assert(this.parts[index] !== FREE, 'a dirty page is freed twice', index);
     this.parts[index] = FREE;
     this.spare.push(index);
     this.live--;

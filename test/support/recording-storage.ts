@@ -11,7 +11,7 @@ import { META_KIND } from '../../src/format/meta.ts';
 import type { Segment } from '../../src/format/segment.ts';
 import { type Job, OP } from '../../src/pager/job.ts';
 import { hashChunk } from '../../src/pager/mapped-pages.ts';
-import { type FileExtent, type FileStatus, native } from '../../src/pager/native.ts';
+import { type FileStatus, native } from '../../src/pager/native.ts';
 import type { Storage } from '../../src/pager/storage.ts';
 import { ERRNO, Killed, nativeError, type SimMachine } from './sim-machine.ts';
 
@@ -81,8 +81,11 @@ export class RecordingStorage implements Storage {
     const sizeBytes = this.machine.disk.sizeBytes;
     return { device: '1', inode: '1', kind: 'file', sizeBytes, links: 1, filesystem: 0 };
   }
-  extent(): FileExtent {
-    return { sizeBytes: this.machine.disk.sizeBytes, links: 1 };
+  sizeBytes(): number {
+    return this.machine.disk.sizeBytes;
+  }
+  links(): number {
+    return 1;
   }
   readAt(target: Uint8Array, fileOffset: number): number {
     return this.machine.disk.read(target, fileOffset);
