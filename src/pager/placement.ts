@@ -99,6 +99,7 @@ export function place(request: PlacementRequest): Placement {
   });
   free.dispose();
   map.dispose();
+  memory.kept = [free, allocator, map, request];
   placed.sort((a, b) => a.page - b.page);
   for (const { page, bytes, o } of placed) {
     assert(page >= geometry.firstPage && bytes.length > o, 'a dirty page is placed at', page);

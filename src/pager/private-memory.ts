@@ -15,6 +15,12 @@ const MAX_SPARE_BITMAPS = 64;
 export class PrivateMemory {
   private readonly chunks: Segment[] = [];
   private readonly bitmaps: Int32Array[] = [];
+  /**
+   * What the last commit was made with, kept until the next one. At a full garbage collection V8
+   * forgets the shapes of objects of which none is left, and with them the code compiled for them:
+   * without this, transactions of 1,000 puts took 9.5 us a put after each collection, with it 8.2.
+   */
+  kept: readonly object[] = [];
 
   /** A segment of CHUNK_OF_PAGES_BYTES with anything in it. */
   takeChunk(): Segment {

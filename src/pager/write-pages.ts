@@ -281,6 +281,11 @@ export class WritePages implements PageWriter {
     this.chunks.length = 0;
     this.runs.length = 0;
     this.used = 0;
+    // Whoever keeps this object keeps no more than that.
+    this.parts = new Int32Array(FIRST_PARTS);
+    for (const list of [this.freed, this.freedRuns, this.spare, this.made]) list.length = 0;
+    this.superseded.length = 0;
+    this.supersededRuns.length = 0;
   }
 
   private take(): number {

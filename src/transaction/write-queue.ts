@@ -99,6 +99,8 @@ export class WriteQueue {
   /** Commits made while the event loop waited: a session begun meanwhile may be out of date. */
   private syncCommits = 0;
   private readonly commits = new Set<Promise<void>>();
+  /** The last transaction: see PrivateMemory.kept. */
+  private last: { core: WriteCore; tx: WriteTransactionReader | undefined } | undefined;
 
   constructor(pager: Pager, owner: object, events: QueueEvents) {
     this.pager = pager;
@@ -123,6 +125,7 @@ export class WriteQueue {
   callback<R>(fn: (tx: WriteTransactionReader) => R, durability: Durability): Work<R> {
     const run = (core: WriteCore): R => {
       const tx = new WriteTransactionReader(this.pager, core, this.owner);
+      this.last = { core, tx };
       try {
         const result = fn(tx);
         requireNoPromise(result);
@@ -306,6 +309,7 @@ export class WriteQueue {
   private build(session: WriteSession, group: readonly Queued[]): Built | undefined {
     try {
       const core = new WriteCore(session, this.scratch);
+      this.last = { core, tx: this.last?.tx };
       const outcomes = this.runGroup(core, group);
       // Stores that were only asked for are made with the next write, not by a failed one.
       const root = core.finish(outcomes.length > 0 ? this.events.newStores() : []);
