@@ -45,6 +45,17 @@ std::shared_ptr<SharedMemory> Environment::memoryAt(const void* address) {
   return nullptr;
 }
 
+void Environment::leaveCounted(napi_env env, int64_t bytes) {
+  if (bytes <= counted_) return;
+  adjustExternalMemory(env, bytes - counted_);
+  counted_ = bytes;
+}
+
+void adjustExternalMemory(napi_env env, int64_t bytes) {
+  int64_t total = 0;
+  napi_adjust_external_memory(env, bytes, &total);
+}
+
 void Environment::onEnvironmentGone(void* self) {
   // The threads of a parent do not live in its forked child, and its locks may be held for ever.
   if (forkedChild()) return;

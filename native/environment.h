@@ -4,6 +4,7 @@
 
 #include <napi.h>
 
+#include <cstdint>
 #include <memory>
 #include <set>
 #include <vector>
@@ -43,6 +44,9 @@ class Environment {
   // The shared memory that an address lies in, if any.
   std::shared_ptr<SharedMemory> memoryAt(const void* address);
 
+  // Lets V8 count so many bytes more than there are, once for all: see external-buffer.h.
+  void leaveCounted(napi_env env, int64_t bytes);
+
   Napi::FunctionReference fileClass;
   Napi::FunctionReference wordsClass;
 
@@ -52,6 +56,10 @@ class Environment {
   std::shared_ptr<Channel> channel_;
   std::set<Resident*> residents_;
   std::vector<std::weak_ptr<SharedMemory>> memories_;
+  int64_t counted_ = 0;
 };
+
+// Tells V8 that so many bytes more hang on its objects, or fewer.
+void adjustExternalMemory(napi_env env, int64_t bytes);
 
 }  // namespace coppice

@@ -1,28 +1,21 @@
 #include "external-buffer.h"
 
+#include <memory>
+
+#include "environment.h"
 #include "errors.h"
 
 namespace coppice {
-
-namespace {
-
-void keepMemory(napi_env, void*, void*) {}
-
-void adjust(napi_env env, int64_t bytes) {
-  int64_t total = 0;
-  napi_adjust_external_memory(env, bytes, &total);
-}
-
-}  // namespace
 
 ExternalBuffer::~ExternalBuffer() {
   if (env_ != nullptr) napi_remove_env_cleanup_hook(env_, onEnvironmentGone, this);
 }
 
 bool ExternalBuffer::make(napi_env env, void* data, size_t length) {
+  auto account = std::make_unique<Account>();
   napi_value buffer = nullptr;
-  const napi_status status =
-      napi_create_external_arraybuffer(env, data, length, keepMemory, nullptr, &buffer);
+  const napi_status status = napi_create_external_arraybuffer(env, data, length, onReleased,
+                                                              account.get(), &buffer);
   if (status == napi_no_external_buffers_allowed) {
     throwCoded(env, "ERR_NO_EXTERNAL_BUFFERS",
                "This build of Node.js refuses ArrayBuffers over memory outside its own heap "
@@ -35,13 +28,12 @@ bool ExternalBuffer::make(napi_env env, void* data, size_t length) {
     if (!pending) napi_throw_error(env, nullptr, "napi_create_external_arraybuffer failed");
     return false;
   }
-  // A segment of 1 GiB counted as V8's own memory would force a full garbage collection.
-  adjust(env, -static_cast<int64_t>(length));
+  account_ = account.release();
+  account_->taken = static_cast<int64_t>(length);
+  Environment::of(env)->leaveCounted(env, account_->taken);
+  adjustExternalMemory(env, -account_->taken);
   buffer_.set(env, buffer);
-  length_ = length;
   env_ = env;
-  // Added after the hook with which Node detaches the buffer, and so run before it: V8 takes the
-  // length away from the total then, which must not fall below zero.
   napi_add_env_cleanup_hook(env, onEnvironmentGone, this);
   return true;
 }
@@ -50,7 +42,8 @@ void ExternalBuffer::detach(napi_env env) {
   if (env_ == nullptr) return;
   napi_remove_env_cleanup_hook(env, onEnvironmentGone, this);
   env_ = nullptr;
-  adjust(env, static_cast<int64_t>(length_));
+  adjustExternalMemory(env, account_->taken);
+  account_->taken = 0;
   napi_handle_scope scope = nullptr;
   napi_open_handle_scope(env, &scope);
   napi_detach_arraybuffer(env, buffer_.get(env));
@@ -58,10 +51,14 @@ void ExternalBuffer::detach(napi_env env) {
   napi_close_handle_scope(env, scope);
 }
 
+void ExternalBuffer::onReleased(napi_env env, void*, void* account) {
+  const std::unique_ptr<Account> owned(static_cast<Account*>(account));
+  if (owned->taken != 0) adjustExternalMemory(env, owned->taken);
+}
+
+// Node has detached the buffer, and told of it.
 void ExternalBuffer::onEnvironmentGone(void* self) {
-  auto* buffer = static_cast<ExternalBuffer*>(self);
-  adjust(buffer->env_, static_cast<int64_t>(buffer->length_));
-  buffer->env_ = nullptr;
+  static_cast<ExternalBuffer*>(self)->env_ = nullptr;
 }
 
 }  // namespace coppice

@@ -1,6 +1,13 @@
 // An ArrayBuffer over memory that is ours, for one environment. V8 is told that it does not own the
 // memory, and the ArrayBuffer is detached when the memory goes, so that what JavaScript still has
 // of it reads undefined.
+//
+// V8 adds the length of each buffer to a total, from which it takes it away again when the buffer
+// is detached, and which must not fall below zero: V8 of Node 24 ends the process then. We take
+// every length away at once, or the file would count as memory that a collection could free. When
+// an environment ends, Node detaches its buffers one after the other, before it calls any hook of
+// ours, and tells of each right after: there we add the length again. So that the first one can be
+// taken away too, the length of the largest buffer is left in the total for good.
 #pragma once
 
 #include <napi.h>
@@ -25,11 +32,17 @@ class ExternalBuffer {
   void detach(napi_env env);
 
  private:
+  // What has been taken away for one buffer; lives until Node tells that V8 has let go of it.
+  struct Account {
+    int64_t taken = 0;
+  };
+
+  static void onReleased(napi_env env, void* data, void* account);
   static void onEnvironmentGone(void* self);
 
   napi_env env_ = nullptr;  // none when not made, detached, or the environment has gone
   KeptValue buffer_;
-  size_t length_ = 0;
+  Account* account_ = nullptr;
 };
 
 }  // namespace coppice

@@ -30,7 +30,7 @@ Napi::Function NativeFile::define(Napi::Env env) {
                          InstanceMethod("sizeBytes", &NativeFile::sizeBytes),
                          InstanceMethod("links", &NativeFile::links),
                          InstanceMethod("map", &NativeFile::map),
-                         InstanceMethod("segment", &NativeFile::segment),
+                         InstanceMethod("window", &NativeFile::window),
                          InstanceMethod("grow", &NativeFile::grow),
                          InstanceMethod("truncate", &NativeFile::truncate),
                          InstanceMethod("readAt", &NativeFile::readAt),
@@ -140,27 +140,37 @@ Napi::Value NativeFile::map(const Info& info) {
     if (Failure failure = Mapping::attach(number(), writable_, reserve, segment, &mapping_)) {
       return report(env, failure);
     }
-    segments_.resize(mapping_->reservedBytes() / segment);
   }
   return Napi::Number::New(env, static_cast<double>(mapping_->reservedBytes()));
 }
 
-Napi::Value NativeFile::segment(const Info& info) {
+Napi::Value NativeFile::window(const Info& info) {
   Napi::Env env = info.Env();
   uint64_t index = 0;
+  uint64_t length = 0;
   if (!mapped(env)) return Value();
-  const double last = static_cast<double>(segments_.size()) - 1;
+  const size_t segment = mapping_->segmentBytes();
+  const double least = static_cast<double>(osPageSize());
+  if (!readInteger(env, info[1], "windowBytes", least, static_cast<double>(segment), &length)) {
+    return Value();
+  }
+  const size_t bytes = static_cast<size_t>(length);
+  if (bytes % osPageSize() != 0 || segment % bytes != 0) {
+    throwRange(env, "windowBytes must divide a segment, and be whole pages of the system");
+    return Value();
+  }
+  const double last = static_cast<double>(mapping_->reservedBytes() / bytes) - 1;
   if (!readInteger(env, info[0], "index", 0, last, &index)) return Value();
-  std::unique_ptr<ExternalBuffer>& segment = segments_[static_cast<size_t>(index)];
-  if (segment == nullptr) {
-    const size_t bytes = mapping_->segmentBytes();
-    const size_t start = static_cast<size_t>(index) * bytes;
-    if (Failure failure = mapping_->ensureMapped(start + bytes)) return report(env, failure);
+  const size_t start = static_cast<size_t>(index) * bytes;
+  std::unique_ptr<ExternalBuffer>& window = windows_[{start, bytes}];
+  if (window == nullptr) {
+    const size_t end = (start / segment + 1) * segment;
+    if (Failure failure = mapping_->ensureMapped(end)) return report(env, failure);
     auto made = std::make_unique<ExternalBuffer>();
     if (!made->make(env, mapping_->base() + start, bytes)) return Value();
-    segment = std::move(made);
+    window = std::move(made);
   }
-  return Value(env, segment->value(env));
+  return Value(env, window->value(env));
 }
 
 Napi::Value NativeFile::grow(const Info& info) {
@@ -246,8 +256,8 @@ Napi::Value NativeFile::close(const Info& info) {
   }
   if (descriptor_ == nullptr) return Value();
   commits_.stop();
-  for (const std::unique_ptr<ExternalBuffer>& segment : segments_) {
-    if (segment != nullptr) segment->detach(env);
+  for (const auto& entry : windows_) {
+    if (entry.second != nullptr) entry.second->detach(env);
   }
   if (faultBuffer_ != nullptr) faultBuffer_->detach(env);
   faultWords_.drop(env);

@@ -5,9 +5,10 @@
 
 #include <napi.h>
 
+#include <map>
 #include <memory>
 #include <string>
-#include <vector>
+#include <utility>
 
 #include "commit-thread.h"
 #include "environment.h"
@@ -37,7 +38,7 @@ class NativeFile : public Napi::ObjectWrap<NativeFile>, public Resident {
   Value sizeBytes(const Info& info);
   Value links(const Info& info);
   Value map(const Info& info);
-  Value segment(const Info& info);
+  Value window(const Info& info);
   Value grow(const Info& info);
   Value truncate(const Info& info);
   Value readAt(const Info& info);
@@ -77,7 +78,8 @@ class NativeFile : public Napi::ObjectWrap<NativeFile>, public Resident {
   std::shared_ptr<WriterLock> writerLock_;
   CommitThread commits_;
   std::shared_ptr<Mapping> mapping_;
-  std::vector<std::unique_ptr<ExternalBuffer>> segments_;
+  // The ArrayBuffers on the mapping, by where they begin and how long they are.
+  std::map<std::pair<size_t, size_t>, std::unique_ptr<ExternalBuffer>> windows_;
   std::unique_ptr<ExternalBuffer> faultBuffer_;
   KeptValue faultWords_;
 };

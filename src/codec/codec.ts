@@ -115,4 +115,6 @@ export interface ValueFormat<V> {
    * Errors: ValueUnreadableError, with the cause.
    */
   read(bytes: Uint8Array, start: number, end: number): V;
+  /** The same, of bytes that nobody else has, where the value can be made of them as they are. */
+  adopt?(bytes: Uint8Array, start: number, end: number): V;
 }

@@ -29,6 +29,7 @@ export const bytesValue: ValueFormat<Uint8Array> = {
   },
 
   read: ownedCopy,
+  adopt: (bytes, start, end) => bytes.subarray(start, end),
 };
 
 const NOTHING: Uint8Array = new Uint8Array(0);

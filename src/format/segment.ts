@@ -8,8 +8,11 @@ export class Segment {
   readonly u16: Uint16Array;
   /** Signed, because V8 knows Int32Array reads to be small integers and Uint32Array reads not. */
   readonly i32: Int32Array;
+  /** Made for one read, which may keep it. */
+  readonly isCopy: boolean;
 
-  constructor(buffer: ArrayBufferLike) {
+  constructor(buffer: ArrayBufferLike, isCopy = false) {
+    this.isCopy = isCopy;
     this.bytes = new Uint8Array(buffer);
     this.u16 = new Uint16Array(buffer);
     this.i32 = new Int32Array(buffer);

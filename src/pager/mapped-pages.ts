@@ -5,27 +5,26 @@
  *    time; its number, checksum and structure when it is touched for the first time by this handle,
  *    unless this handle made the page itself.
  * 2. No byte past the end of the file is touched: a page past the length known is looked up first.
- * 3. While any part of the mapping is replaced by zeros (a fault), what is not intact is a
+ * 3. Pages are read through windows, which are much smaller than segments and made when a page in
+ *    them is first touched: what an ArrayBuffer is made over counts, for a moment, as memory of
+ *    V8's, and 1 GiB of it at once starts a full garbage collection. What lies in two windows is
+ *    read from a copy.
+ * 4. While any part of the mapping is replaced by zeros (a fault), what is not intact is a
  *    STORAGE_FAULT; and what was checked before the fault is checked again.
  */
 
 import { CorruptionError, StorageFaultError } from '../errors.ts';
-import { CHUNK_BYTES, type Geometry } from '../format/geometry.ts';
-import { chunkChecksumAt } from '../format/overflow.ts';
-import { ownNumber, PAGE_TYPE, pageBirth, pageType, slotCount } from '../format/page-header.ts';
+import type { Geometry } from '../format/geometry.ts';
+import { ownNumber, PAGE_TYPE, pageBirth, pageType } from '../format/page-header.ts';
 import { Segment } from '../format/segment.ts';
 import { structureFault } from '../format/validate.ts';
+import type { Secret } from './chunk-checksum.ts';
+import { findRun } from './mapped-run.ts';
 import type { PageReader } from './page-reader.ts';
 import type { Storage } from './storage.ts';
 
 /** What is checked of a page, and when. See commit-and-recovery.md, "Checking while reading". */
 export type Verify = 'first-read' | 'always' | 'structure';
-
-/** The secret that seeds the checksums of a database. */
-export interface Secret {
-  readonly low: number;
-  readonly high: number;
-}
 
 /** The mark of a page with that birth in the table of checked pages; never 0. */
 function markOf(birth: number): number {
@@ -33,6 +32,13 @@ function markOf(birth: number): number {
 }
 
 const NO_SEGMENT = new Segment(new ArrayBuffer(0));
+
+/**
+ * V8 begins to mark when external memory grows by 64 MiB (kExternalAllocationSoftLimit), and
+ * collects the young generation when 32 MiB of young buffers are followed by one more: to open a
+ * file and find one key touches three or four windows.
+ */
+const WINDOW_BYTES = 2 ** 22;
 
 /** Pages of the file behind `storage`, for all snapshots of one handle. */
 export class MappedPages implements PageReader {
@@ -42,14 +48,16 @@ export class MappedPages implements PageReader {
   visits = 0;
   private readonly storage: Storage;
   private readonly verify: Verify;
-  private readonly segments: Segment[] = [];
-  /** Per segment and page: the mark of the birth with which it was checked, 0 when it was not. */
+  private readonly windows: Segment[] = [];
+  /** Per window and page: the mark of the birth with which it was checked, 0 when it was not. */
   private readonly checked: Uint16Array[] = [];
   /** Pages that the file was last seen to have: none at or past this is touched. */
   private knownPages = 0;
   private readonly mappedPages: number;
   private readonly faultWords: Int32Array;
   private faultsSeen: number;
+  private readonly windowBytes: number;
+  /** log2 of the pages in a window, and that number less one. */
   private readonly shift: number;
   private readonly mask: number;
   private readonly pageShift: number;
@@ -66,8 +74,9 @@ export class MappedPages implements PageReader {
     this.secret = secret;
     this.verify = verify;
     this.mappedPages = mappedBytes / geometry.pageSize;
-    this.shift = geometry.segmentShift;
-    this.mask = geometry.pagesPerSegment - 1;
+    this.windowBytes = Math.min(WINDOW_BYTES, geometry.segmentBytes);
+    this.shift = Math.log2(this.windowBytes / geometry.pageSize);
+    this.mask = (1 << this.shift) - 1;
     this.pageShift = geometry.pageShift;
     this.faultWords = storage.faultWords();
     this.faultsSeen = Atomics.load(this.faultWords, 1);
@@ -82,13 +91,13 @@ export class MappedPages implements PageReader {
   find(page: number, birth: number, type: number): number {
     this.visits++;
     const index = page >> this.shift;
-    const inSegment = page & this.mask;
+    const inWindow = page & this.mask;
     const checked = this.checked[index];
-    if (checked === undefined || checked[inSegment] !== markOf(birth)) {
+    if (checked === undefined || checked[inWindow] !== markOf(birth)) {
       return this.findFirst(page, birth, type);
     }
-    const s = this.segments[index]!;
-    const o = inSegment << this.pageShift;
+    const s = this.windows[index]!;
+    const o = inWindow << this.pageShift;
     this.segment = s;
     // Type and birth share a cache line with the count that every reader needs next. A root (type
     // 0) is a branch or a leaf, whose types are the two lowest.
@@ -100,38 +109,7 @@ export class MappedPages implements PageReader {
   }
 
   findRun(page: number, birth: number, length: number, from: number, to: number): number {
-    const { pageSize } = this.geometry;
-    const heads = this.geometry.overflowHeads(length);
-    const pages = this.geometry.overflowPages(length);
-    if ((page & this.mask) + pages > this.mask + 1 || length > this.geometry.maxValueBytes) {
-      throw this.corruption(page, `overflow run of ${pages} pages leaves its segment`);
-    }
-    this.requirePages(page, pages);
-    const firstHead = Math.floor(Math.floor(from / CHUNK_BYTES) / this.geometry.checksumsPerHead);
-    const lastChunk = to > from ? Math.floor((to - 1) / CHUNK_BYTES) : -1;
-    const lastHead = Math.max(0, Math.floor(lastChunk / this.geometry.checksumsPerHead));
-    const chunks = Math.ceil(length / CHUNK_BYTES);
-    for (let head = firstHead; head <= lastHead; head++) {
-      const o = this.find(page + head, birth, PAGE_TYPE.overflow);
-      const expected = Math.min(
-        this.geometry.checksumsPerHead,
-        chunks - head * this.geometry.checksumsPerHead,
-      );
-      if (slotCount(this.segment, o) !== Math.max(0, expected)) {
-        throw this.corruption(
-          page + head,
-          `overflow head has ${slotCount(this.segment, o)} chunk checksums, a value of ` +
-            `${length} bytes needs ${expected}`,
-        );
-      }
-    }
-    const start = (page & this.mask) << this.pageShift;
-    const payload = start + heads * pageSize;
-    for (let chunk = Math.floor(from / CHUNK_BYTES); chunk <= lastChunk; chunk++) {
-      this.checkChunk(page, birth, start, payload, chunk, length);
-    }
-    this.segment = this.segments[page >> this.shift]!;
-    return payload;
+    return findRun(this, this.storage, { page, birth, length }, from, to);
   }
 
   /**
@@ -140,8 +118,31 @@ export class MappedPages implements PageReader {
    * it.
    */
   trust(page: number, birth: number): void {
-    if (this.verify === 'always' || !this.exists(page, 1)) return;
-    this.checked[page >> this.shift]![page & this.mask] = markOf(birth);
+    if (this.exists(page, 1)) this.setChecked(page, birth);
+  }
+
+  /** Whether the page, or the part of a run that begins there, was found sound with that birth. */
+  isChecked(page: number, birth: number): boolean {
+    return this.checked[page >> this.shift]?.[page & this.mask] === markOf(birth);
+  }
+
+  /** Notes that it was. The page exists. */
+  setChecked(page: number, birth: number): void {
+    if (this.verify === 'always') return;
+    const index = page >> this.shift;
+    let table = this.checked[index];
+    if (table === undefined) {
+      // Where there is a table there is a window: `find` relies on it.
+      this.windowOf(page);
+      table = new Uint16Array(this.mask + 1);
+      this.checked[index] = table;
+    }
+    table[page & this.mask] = markOf(birth);
+  }
+
+  /** Whether checksums are to be compared of what is touched for the first time. */
+  get verifiesChecksums(): boolean {
+    return this.verify !== 'structure' || Atomics.load(this.faultWords, 0) !== 0;
   }
 
   /**
@@ -168,11 +169,31 @@ export class MappedPages implements PageReader {
     for (const table of this.checked) table?.fill(0);
   }
 
-  /** The segment and offset of a page without any check, for writing pages again as they are. */
-  raw(page: number): number {
-    this.requirePages(page, 1);
-    this.segment = this.segments[page >> this.shift]!;
-    return (page & this.mask) << this.pageShift;
+  /**
+   * Leaves in `segment`, without any check, `length` bytes of the file from byte `from` of a page
+   * on, and returns where: on the mapping when they lie in one window, else in a copy. Throws
+   * CorruptionError when the file does not have them.
+   */
+  bytesAt(page: number, from: number, length: number): number {
+    const { pageSize } = this.geometry;
+    const first = page + Math.floor(from / pageSize);
+    const start = ((first & this.mask) << this.pageShift) + (from % pageSize);
+    this.requirePages(page, Math.ceil((from + length) / pageSize));
+    if (start + length <= this.windowBytes) {
+      this.segment = this.windowOf(first);
+      return start;
+    }
+    this.segment = this.copyOf(first, from % pageSize, length);
+    return 0;
+  }
+
+  /** Calls `fn` for the parts, each in one window, of `count` pages that the file has. */
+  forEachPart(page: number, count: number, fn: (page: number, count: number) => void): void {
+    for (let at = page; at < page + count; ) {
+      const here = Math.min(page + count - at, this.mask + 1 - (at & this.mask));
+      fn(at, here);
+      at += here;
+    }
   }
 
   /**
@@ -180,7 +201,7 @@ export class MappedPages implements PageReader {
    */
   faultOf(page: number, birth: number, type: number): string | undefined {
     if (page < this.geometry.firstPage || !this.exists(page, 1)) return 'it is past the file';
-    const s = this.segments[page >> this.shift]!;
+    const s = this.windowOf(page);
     const o = (page & this.mask) << this.pageShift;
     this.segment = s;
     const { low, high } = this.secret;
@@ -207,13 +228,12 @@ export class MappedPages implements PageReader {
   private findFirst(page: number, birth: number, type: number): number {
     if (page < this.geometry.firstPage) throw this.corruption(page, 'a pointer to a meta slot');
     this.requirePages(page, 1);
-    const index = page >> this.shift;
-    const s = this.segments[index]!;
+    const s = this.windowOf(page);
     const o = (page & this.mask) << this.pageShift;
     this.segment = s;
     const identity = this.identityFault(s, o, page, birth, type);
     if (identity !== undefined) throw this.corruption(page, identity);
-    if (this.verify !== 'structure' || Atomics.load(this.faultWords, 0) !== 0) {
+    if (this.verifiesChecksums) {
       const { low, high } = this.secret;
       if (!this.storage.pageIsIntact(s.bytes, o, this.geometry.pageSize, page, low, high)) {
         throw this.corruption(page, 'its checksum does not hold');
@@ -221,7 +241,7 @@ export class MappedPages implements PageReader {
     }
     const fault = structureFault(s, o, this.geometry);
     if (fault !== undefined) throw this.corruption(page, fault);
-    if (this.verify !== 'always') this.checked[index]![page & this.mask] = markOf(birth);
+    this.setChecked(page, birth);
     return o;
   }
 
@@ -246,34 +266,7 @@ export class MappedPages implements PageReader {
       : `of type ${pageType(s, o)}, but the pointer expects type ${type}`;
   }
 
-  private checkChunk(
-    page: number,
-    birth: number,
-    start: number,
-    payload: number,
-    chunk: number,
-    length: number,
-  ): void {
-    const s = this.segments[page >> this.shift]!;
-    const from = payload + chunk * CHUNK_BYTES;
-    const to = payload + Math.min(length, (chunk + 1) * CHUNK_BYTES);
-    const checked = this.checked[page >> this.shift]!;
-    const firstPage = from >> this.pageShift;
-    if (checked[firstPage] === markOf(birth)) return;
-    if (this.verify !== 'structure' || Atomics.load(this.faultWords, 0) !== 0) {
-      const { pageSize, checksumsPerHead } = this.geometry;
-      const at = start + chunkChecksumAt(chunk, pageSize, checksumsPerHead);
-      if (!chunkIsIntact(this.storage, s, from, to, chunk, this.secret, at)) {
-        throw this.corruption(
-          page,
-          `bytes ${chunk * CHUNK_BYTES}.. of its value do not match their checksum`,
-        );
-      }
-    }
-    if (this.verify !== 'always') checked[firstPage] = markOf(birth);
-  }
-
-  /** Whether the file has those pages; makes their segment ready when it has. */
+  /** Whether the file has those pages, and they are mapped. */
   private exists(page: number, count: number): boolean {
     if (page + count > this.knownPages) {
       const bytes = this.storage.sizeBytes();
@@ -286,12 +279,32 @@ export class MappedPages implements PageReader {
           'address space that could be reserved. Open with a larger addressSpace.',
       );
     }
-    const index = page >> this.shift;
-    if (this.segments[index] === undefined) {
-      this.segments[index] = this.storage.segment(index);
-      this.checked[index] = new Uint16Array(this.geometry.pagesPerSegment);
-    }
     return true;
+  }
+
+  private copyOf(page: number, from: number, length: number): Segment {
+    const { pageSize } = this.geometry;
+    // Whole words, so that all of the views cover it.
+    const copy = new Segment(new ArrayBuffer((length + 3) & ~3), true);
+    this.forEachPart(page, Math.ceil((from + length) / pageSize), (part, count) => {
+      const at = (part - page) * pageSize - from;
+      const skip = Math.max(0, -at);
+      const start = (part & this.mask) << this.pageShift;
+      const end = start + Math.min(count * pageSize, length - at);
+      copy.bytes.set(this.windowOf(part).bytes.subarray(start + skip, end), at + skip);
+    });
+    return copy;
+  }
+
+  /** The window of a page that exists. */
+  private windowOf(page: number): Segment {
+    const index = page >> this.shift;
+    let window = this.windows[index];
+    if (window === undefined) {
+      window = this.storage.window(index, this.windowBytes);
+      this.windows[index] = window;
+    }
+    return window;
   }
 
   private requirePages(page: number, count: number): void {
@@ -305,7 +318,8 @@ export class MappedPages implements PageReader {
     }
   }
 
-  private corruption(page: number, what: string): Error {
+  /** What to throw for damage: STORAGE_FAULT when it may be that the page cannot be read. */
+  corruption(page: number, what: string): Error {
     if (Atomics.load(this.faultWords, 0) !== 0) return this.fault(`page ${page}`);
     return new CorruptionError(page, `${this.storage.path}: page ${page}: ${what}.`);
   }
@@ -319,37 +333,4 @@ export class MappedPages implements PageReader {
         'process, or the disk failed.',
     );
   }
-}
-
-const sum = new Uint8Array(8);
-
-/** Whether payload bytes [from, to) of a run match the checksum at `at`. */
-export function chunkIsIntact(
-  storage: Pick<Storage, 'hash'>,
-  s: Segment,
-  from: number,
-  to: number,
-  chunk: number,
-  secret: Secret,
-  at: number,
-): boolean {
-  hashChunk(storage, s.bytes, from, to, chunk, secret, sum, 0);
-  for (let i = 0; i < 8; i++) if (sum[i] !== s.bytes[at + i]) return false;
-  return true;
-}
-
-/** The checksum of a chunk: seeded with the secret + the chunk's index, 64-bit wrapping. */
-export function hashChunk(
-  storage: Pick<Storage, 'hash'>,
-  bytes: Uint8Array,
-  from: number,
-  to: number,
-  chunk: number,
-  secret: Secret,
-  target: Uint8Array,
-  at: number,
-): void {
-  const low = (secret.low >>> 0) + chunk;
-  const carry = low >= 0x1_0000_0000 ? 1 : 0;
-  storage.hash(bytes, from, to, low >>> 0, ((secret.high >>> 0) + carry) >>> 0, target, at);
 }

@@ -22,7 +22,6 @@ export class MappedStorage implements Storage {
   private readonly addon: Native;
   private readonly file: NativeFile;
   private shared: NativeSharedWords | undefined;
-  private readonly segments: Segment[] = [];
   private steps = new Float64Array(128);
   private readonly lockPath: string | undefined;
   /** Who this is, for the lock file; a system call and a half to find out. */
@@ -52,13 +51,8 @@ export class MappedStorage implements Storage {
   map(reserveBytes: number, segmentBytes: number): number {
     return this.file.map(reserveBytes, segmentBytes);
   }
-  segment(index: number): Segment {
-    let segment = this.segments[index];
-    if (segment === undefined) {
-      segment = new Segment(this.file.segment(index));
-      this.segments[index] = segment;
-    }
-    return segment;
+  window(index: number, windowBytes: number): Segment {
+    return new Segment(this.file.window(index, windowBytes));
   }
   grow(sizeBytes: number): void {
     this.file.grow(sizeBytes);

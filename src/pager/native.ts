@@ -48,11 +48,12 @@ export interface NativeFile {
   map(reserveBytes: number, segmentBytes: number): number;
 
   /**
-   * The i-th segment of the mapping as one external ArrayBuffer of `segmentBytes`; made when first
-   * asked for, the same object each time. Pages past the end of the file become valid when it
-   * grows.
+   * The i-th `windowBytes` of the mapping as one external ArrayBuffer, made when first asked for,
+   * the same object each time. `windowBytes` divides a segment. Pages past the end of the file
+   * become valid when it grows. For a moment V8 counts the ArrayBuffer as memory of its own: from
+   * 64 MiB on that starts a full garbage collection.
    */
-  segment(index: number): ArrayBuffer;
+  window(index: number, windowBytes: number): ArrayBuffer;
 
   /**
    * Makes the file at least `sizeBytes` long with blocks allocated (fallocate). ENOSPC is thrown.

@@ -5,7 +5,6 @@
  * alone joins, the lock file being the truth; whoever is alone finds out what the file holds.
  */
 
-import { randomInt } from 'node:crypto';
 import { CorruptionError, DatabaseLockedError } from '../errors.ts';
 import { Geometry } from '../format/geometry.ts';
 import {
@@ -82,8 +81,11 @@ export function openFile(storage: Storage, options: OpenFileOptions): OpenedFile
     let lock: LockWords;
     let recovered: Recovered | undefined;
     if (alone) {
-      recovered = recover(storage, lockIdentity, pages, identity, options);
-      lock = makeLockFile(storage, lockIdentity, options.maxReaders, recovered);
+      // One that belongs to another data file may be in use there: see makeLockFile.
+      const found = existingLockFile(storage);
+      const mine = found?.belongsTo(lockIdentity) === true ? found : undefined;
+      recovered = recover(storage, mine, pages, identity, options);
+      lock = makeLockFile(storage, lockIdentity, options.maxReaders, mine, recovered);
     } else {
       lock = joinLockFile(storage, lockIdentity);
     }
@@ -137,23 +139,26 @@ function joinLockFile(storage: Storage, identity: LockFileIdentity): LockWords {
   );
 }
 
-/** A new lock file whose one snapshot is the recovered one. Alone. */
+/** A lock file, made new, whose one snapshot is the recovered one. Alone. */
 function makeLockFile(
   storage: Storage,
   identity: LockFileIdentity,
   maxReaders: number,
+  mine: LockWords | undefined,
   found: Recovered,
 ): LockWords {
   // One that belongs to another data file may be in use there: the file of this path was renamed or
   // deleted while it was open. It is left to those who have it, and a new one takes its name.
-  const mine = existingLockFile(storage)?.belongsTo(identity) === true;
-  const words = storage.openShared(lockFileBytes(maxReaders), true, !mine);
+  const words =
+    mine?.readerSlots === maxReaders
+      ? mine.words
+      : storage.openShared(lockFileBytes(maxReaders), true, mine === undefined);
   if (words === undefined) {
     throw new DatabaseLockedError(`The lock file ${storage.path}-lock could not be made.`);
   }
   const lock = new LockWords(words, maxReaders);
   lock.rebuild(identity);
-  lock.session = randomInt(SESSIONS);
+  lock.session = Math.floor(Math.random() * SESSIONS);
   const entry = lock.retain(found.roots, found.slot);
   // Rule 3: the first writer starts above what was reserved, and so confirms D first.
   lock.lastIdStarted = found.idsReservedUntil;
@@ -172,7 +177,7 @@ function lockFileIdentity(storage: Storage, identity: DatabaseIdentity): LockFil
 /** Alone: what the file holds, made durable. */
 function recover(
   storage: Storage,
-  lockIdentity: LockFileIdentity,
+  lock: LockWords | undefined,
   pages: MappedPages,
   identity: DatabaseIdentity,
   options: OpenFileOptions,
@@ -182,8 +187,7 @@ function recover(
     clearPoison(storage, found.slot);
     return found;
   }
-  const lock = existingLockFile(storage);
-  if (lock?.belongsTo(lockIdentity) && hasSnapshots(lock) && durableIsInFile(storage, lock)) {
+  if (lock !== undefined && hasSnapshots(lock) && durableIsInFile(storage, lock)) {
     // Processes died, or closed, and the machine did not: the lock file knows more than the slots.
     const found = recoverFromLockFile(storage, lock, pages, identity);
     if (found !== undefined) return found;

@@ -250,7 +250,9 @@ function rewriteSince(
   const { pageSize } = pages.geometry;
   job.write();
   return walkBornSince(storage, pages, roots, since, (page, count) => {
-    const o = pages.raw(page);
-    job.piece(pages.segment.bytes, o, count * pageSize, page * pageSize);
+    pages.forEachPart(page, count, (part, here) => {
+      const o = pages.bytesAt(part, 0, here * pageSize);
+      job.piece(pages.segment.bytes, o, here * pageSize, part * pageSize);
+    });
   });
 }

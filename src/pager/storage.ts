@@ -24,8 +24,8 @@ export interface Storage extends Given {
   readAt(target: Uint8Array, fileOffset: number): number;
   /** Maps the file; returns the bytes of address space had, a multiple of `segmentBytes`. */
   map(reserveBytes: number, segmentBytes: number): number;
-  /** Segment `index` of the mapping, made when first asked for. */
-  segment(index: number): Segment;
+  /** The i-th `windowBytes` of the mapping, which divide a segment. */
+  window(index: number, windowBytes: number): Segment;
   grow(sizeBytes: number): void;
   truncate(sizeBytes: number): void;
 

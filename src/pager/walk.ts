@@ -8,10 +8,10 @@
  */
 
 import { CHUNK_BYTES } from '../format/geometry.ts';
-import { chunkChecksumAt } from '../format/overflow.ts';
 import { PAGE_TYPE, pageLevel, slotCount } from '../format/page-header.ts';
 import { visitPointers } from '../format/pointers.ts';
-import { chunkIsIntact, type MappedPages } from './mapped-pages.ts';
+import type { MappedPages } from './mapped-pages.ts';
+import { checksumsOn, chunkOfRunIsIntact } from './mapped-run.ts';
 import type { SnapshotRoots } from './snapshot.ts';
 import type { Storage } from './storage.ts';
 
@@ -92,7 +92,7 @@ function runFaultOf(
   roots: SnapshotRoots,
   target: Target,
 ): string | undefined {
-  const { geometry, secret } = pages;
+  const { geometry } = pages;
   const { page, birth, length } = target;
   const count = geometry.overflowPages(length);
   const inSegment = page % geometry.pagesPerSegment;
@@ -105,19 +105,14 @@ function runFaultOf(
   for (let head = 0; head < heads; head++) {
     const found = pages.faultOf(page + head, birth, PAGE_TYPE.overflow);
     if (found !== undefined) return found;
-    const expected = Math.min(geometry.checksumsPerHead, chunks - head * geometry.checksumsPerHead);
-    if (slotCount(pages.segment, (inSegment + head) * geometry.pageSize) !== expected) {
+    const expected = checksumsOn(geometry, length, head);
+    const o = pages.bytesAt(page + head, 0, geometry.pageSize);
+    if (slotCount(pages.segment, o) !== expected) {
       return `overflow head ${head} has not ${expected} chunk checksums`;
     }
   }
-  const { segment } = pages;
-  const start = inSegment * geometry.pageSize;
-  const payload = start + heads * geometry.pageSize;
   for (let chunk = 0; chunk < chunks; chunk++) {
-    const from = payload + chunk * CHUNK_BYTES;
-    const to = payload + Math.min(length, (chunk + 1) * CHUNK_BYTES);
-    const at = start + chunkChecksumAt(chunk, geometry.pageSize, geometry.checksumsPerHead);
-    if (!chunkIsIntact(storage, segment, from, to, chunk, secret, at)) {
+    if (!chunkOfRunIsIntact(pages, storage, { page, birth, length }, chunk)) {
       return `chunk ${chunk} of its value does not match its checksum`;
     }
   }

@@ -23,7 +23,8 @@ import {
   setSlotCount,
 } from '../format/page-header.ts';
 import { Segment } from '../format/segment.ts';
-import { hashChunk, type MappedPages, type Secret } from './mapped-pages.ts';
+import { hashChunk, type Secret } from './chunk-checksum.ts';
+import type { MappedPages } from './mapped-pages.ts';
 import type { PageWriter } from './page-reader.ts';
 import { CHUNK_OF_PAGES_BYTES, type PrivateMemory } from './private-memory.ts';
 import type { Storage } from './storage.ts';

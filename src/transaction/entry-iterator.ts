@@ -5,7 +5,7 @@
 import type { Cursor } from '../btree/cursor.ts';
 import type { Tree } from '../btree/tree.ts';
 import type { EncodedRange } from './range.ts';
-import type { StoreDefinition } from './store-definition.ts';
+import { readValue, type StoreDefinition } from './store-definition.ts';
 
 /** What an iteration stands on. */
 export interface Iteration {
@@ -80,8 +80,7 @@ export class EntryIterator<K, V, T> implements IterableIterator<T> {
   readValue(): V {
     const cursor = this.cursor!;
     cursor.loadValue();
-    const { valueSegment, valueStart, valueEnd } = cursor;
-    return this.definition.valueFormat.read(valueSegment.bytes, valueStart, valueEnd);
+    return readValue(this.definition, cursor);
   }
 
   /** Both. The key's bytes are copied first: a codec may be the user's, and change the tree. */

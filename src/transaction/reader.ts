@@ -3,13 +3,12 @@
  * in where a store's tree comes from (`enter`, `leave`, `iteration`).
  */
 
-import type { EntryView } from '../btree/entry.ts';
 import type { Tree } from '../btree/tree.ts';
 import { UnsupportedError } from '../errors.ts';
 import { EntryIterator, type Iteration, type Projection } from './entry-iterator.ts';
 import { type Lazy, LazySequence } from './lazy.ts';
 import { encodeRange, type RangeOptions } from './range.ts';
-import type { StoreDefinition, StoreRef } from './store-definition.ts';
+import { readValue, type StoreDefinition, type StoreRef } from './store-definition.ts';
 
 /** An entry with what is kept beside its value. */
 export interface Entry<K, V> {
@@ -255,12 +254,6 @@ export function getValue<K, V>(
   const length = definition.key.encode(definition.keyFormat, key);
   if (!tree.get(definition.key.bytes, length)) return undefined;
   return readValue(definition, tree.found);
-}
-
-/** The value of the entry that a tree found. */
-export function readValue<K, V>(definition: StoreDefinition<K, V>, found: EntryView): V {
-  const { valueSegment, valueStart, valueEnd } = found;
-  return definition.valueFormat.read(valueSegment.bytes, valueStart, valueEnd);
 }
 
 function entryAt<K, V>(

@@ -3,6 +3,7 @@
  * records.
  */
 
+import type { EntryView } from '../btree/entry.ts';
 import type { Tree } from '../btree/tree.ts';
 import type { EncodedValue, KeyFormat, ValueFormat } from '../codec/codec.ts';
 import { KeyBuffer } from '../codec/key-buffer.ts';
@@ -87,4 +88,14 @@ export function requireSame(
     const is = (given.flags & STORE_FLAG[flag]) !== 0;
     if (was !== is) throw new StoreMismatchError(name, flag, was, is);
   }
+}
+
+/** The value of the entry that a tree or cursor stands at, found by `get` or `loadValue`. */
+export function readValue<K, V>(definition: StoreDefinition<K, V>, found: EntryView): V {
+  const { valueSegment, valueStart, valueEnd } = found;
+  const { valueFormat } = definition;
+  if (valueSegment.isCopy && valueFormat.adopt !== undefined) {
+    return valueFormat.adopt(valueSegment.bytes, valueStart, valueEnd);
+  }
+  return valueFormat.read(valueSegment.bytes, valueStart, valueEnd);
 }

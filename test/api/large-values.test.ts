@@ -88,3 +88,36 @@ test('a snapshot keeps a value whose pages would be used again', async () => {
   expect(Buffer.compare(snapshot.get(store, 1)!, bytesOf(500_000, 1))).toBe(0);
   expect(Buffer.compare(store.get(1)!, bytesOf(500_000, 19))).toBe(0);
 });
+
+test("values that lie in two windows of the mapping, or in many, are read whole and are the caller's", async () => {
+  const path = newPath();
+  const db = openFresh(path, { durability: 'manual' });
+  const bytes = db.store('bytes', { key: 'u32', value: 'bytes' });
+  const texts = db.store('texts', { key: 'u32', value: 'string' });
+  // Windows are 4 MiB: of 40 values of 300 kB, three lie across an end, and of 9 MB each does.
+  const sizes = [...Array(40).fill(300_000), 9_000_001, 9_000_002, 4_194_304];
+  const noise = new Uint32Array(3_000_000);
+  for (let i = 0, x = 1; i < noise.length; i++)
+    noise[i] = x = Math.imul(x, 1_664_525) + 1_013_904_223;
+  const contentOf = (i: number): Uint8Array => new Uint8Array(noise.buffer, i * 97, sizes[i]);
+  for (let i = 0; i < sizes.length; i++) {
+    await bytes.put(i, contentOf(i));
+    await texts.put(i, Buffer.from(contentOf(i)).toString('hex', 0, 150_000));
+  }
+  for (const again of [1, 2]) {
+    for (let i = 0; i < sizes.length; i++) {
+      const value = bytes.get(i)!;
+      expect(Buffer.compare(value, contentOf(i))).toBe(0);
+      // A write into what was read changes neither the file nor the next read.
+      value.fill(again);
+      const text = Buffer.from(contentOf(i)).toString('hex', 0, 150_000);
+      expect(texts.get(i) === text).toBe(true);
+    }
+  }
+  for (const [i, value] of bytes.range({ reverse: true })) {
+    expect(Buffer.compare(value, contentOf(i))).toBe(0);
+  }
+  await db.close();
+  const { problems } = await openFresh(path).verify();
+  expect(problems).toEqual([]);
+});

@@ -51,16 +51,16 @@ describe('the mapping', () => {
     const path = newPath();
     const file = create(path, MIB);
     expect(file.map(2 ** 33, SEGMENT)).toBe(2 ** 33);
-    const first = file.segment(0);
+    const first = file.window(0, SEGMENT);
     expect(first.byteLength).toBe(SEGMENT);
-    expect(file.segment(0)).toBe(first);
-    for (let i = 7; i >= 0; i--) file.segment(i);
+    expect(file.window(0, SEGMENT)).toBe(first);
+    for (let i = 7; i >= 0; i--) file.window(i, SEGMENT);
     const lines = mappingsOf(path);
     expect(lines).toHaveLength(1);
     const [from, to] = lines.join().split(/[- ]/);
     expect(Number.parseInt(`${to}`, 16) - Number.parseInt(`${from}`, 16)).toBe(8 * SEGMENT);
     expect(lines[0]).toContain('r--s');
-    expect(thrown(() => file.segment(8))).toBeInstanceOf(RangeError);
+    expect(thrown(() => file.window(8, SEGMENT))).toBeInstanceOf(RangeError);
   });
 
   test('pages past the end become readable when the file grows, without mapping again', () => {
@@ -75,7 +75,7 @@ describe('the mapping', () => {
     const file = create(newPath());
     file.truncate(SEGMENT + MIB);
     file.map(RESERVE, SEGMENT);
-    const second = new Uint8Array(file.segment(1));
+    const second = new Uint8Array(file.window(1, SEGMENT));
     const value = Uint8Array.of(1, 2, 3, 4);
     expect(await run(file, [OP.WRITE, 1, 0, 0, 4, SEGMENT + 4096], [value])).toBeNull();
     expect(second.subarray(4096, 4100)).toEqual(value);
@@ -87,8 +87,8 @@ describe('the mapping', () => {
     file.map(RESERVE, SEGMENT);
     const value = Uint8Array.from({ length: 200 }, (_, i) => i + 1);
     await run(file, [OP.WRITE, 1, 0, 0, 200, SEGMENT - 100], [value]);
-    expect(new Uint8Array(file.segment(0), SEGMENT - 100)).toEqual(value.subarray(0, 100));
-    expect(new Uint8Array(file.segment(1), 0, 100)).toEqual(value.subarray(100));
+    expect(new Uint8Array(file.window(0, SEGMENT), SEGMENT - 100)).toEqual(value.subarray(0, 100));
+    expect(new Uint8Array(file.window(1, SEGMENT), 0, 100)).toEqual(value.subarray(100));
   });
 
   test('two handles of one thread share one mapping, and the second outlives the first', async () => {
@@ -236,7 +236,7 @@ describe('residency and advice', () => {
     file.map(RESERVE, SEGMENT);
     for (const kind of ['sequential', 'normal', 'random'] as const) file.advise(kind, 0, 0);
     file.advise('willneed', 4096, 8192);
-    file.segment(2);
+    file.window(2, SEGMENT);
     expect(mappingsOf(path)).toHaveLength(1);
     expect(thrown(() => file.advise('never' as 'normal', 0, 0))).toBeInstanceOf(RangeError);
   });

@@ -44,7 +44,7 @@ export function kept(file: NativeFile, sizeBytes = 0): NativeFile {
 /** Maps the file and returns the bytes of its first segment. */
 export function mapped(file: NativeFile): Uint8Array {
   file.map(RESERVE, SEGMENT);
-  return new Uint8Array(file.segment(0));
+  return new Uint8Array(file.window(0, SEGMENT));
 }
 
 /** The outcome of a job: null, or the error. */

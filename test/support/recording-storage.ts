@@ -9,8 +9,8 @@
 import { META_SLOT_BYTES, META_SLOT_OFFSETS } from '../../src/format/geometry.ts';
 import { META_KIND } from '../../src/format/meta.ts';
 import type { Segment } from '../../src/format/segment.ts';
+import { hashChunk } from '../../src/pager/chunk-checksum.ts';
 import { type Job, OP } from '../../src/pager/job.ts';
-import { hashChunk } from '../../src/pager/mapped-pages.ts';
 import { type FileStatus, native } from '../../src/pager/native.ts';
 import type { Storage } from '../../src/pager/storage.ts';
 import { ERRNO, Killed, nativeError, type SimMachine } from './sim-machine.ts';
@@ -94,7 +94,8 @@ export class RecordingStorage implements Storage {
     if (segmentBytes !== this.machine.disk.segmentBytes) throw new Error('another segment size');
     return reserveBytes;
   }
-  segment(index: number): Segment {
+  window(index: number, windowBytes: number): Segment {
+    if (windowBytes !== this.machine.disk.segmentBytes) throw new Error('segments are small here');
     return this.machine.disk.segment(index);
   }
   grow(sizeBytes: number): void {

@@ -1,0 +1,109 @@
+/**
+ * Overflow runs of the file: which of a run's pages a part of its value needs, and the checks of
+ * these. Layout: format/overflow.ts.
+ */
+
+import { CHUNK_BYTES, type Geometry } from '../format/geometry.ts';
+import { chunkChecksumAt } from '../format/overflow.ts';
+import { PAGE_TYPE, slotCount } from '../format/page-header.ts';
+import { hashChunk } from './chunk-checksum.ts';
+import type { MappedPages } from './mapped-pages.ts';
+import type { Storage } from './storage.ts';
+
+/** A run as its reference in a leaf names it; `length` is that of the value. */
+export interface RunReference {
+  readonly page: number;
+  readonly birth: number;
+  readonly length: number;
+}
+
+/**
+ * See PageReader.findRun: finds the head pages, and checks the chunks, of the value's bytes [from,
+ * to), each of them once.
+ */
+export function findRun(
+  pages: MappedPages,
+  storage: Pick<Storage, 'hash'>,
+  run: RunReference,
+  from: number,
+  to: number,
+): number {
+  const { geometry } = pages;
+  const { page, length } = run;
+  const { checksumsPerHead, pageSize, pagesPerSegment } = geometry;
+  const count = geometry.overflowPages(length);
+  if ((page & (pagesPerSegment - 1)) + count > pagesPerSegment || length > geometry.maxValueBytes) {
+    throw pages.corruption(page, `overflow run of ${count} pages leaves its segment`);
+  }
+  // Before anything of it is looked at: the whole run has to be in the file.
+  pages.bytesAt(page, count * pageSize, 0);
+  const firstChunk = Math.floor(from / CHUNK_BYTES);
+  const lastChunk = to > from ? Math.floor((to - 1) / CHUNK_BYTES) : -1;
+  const lastHead = Math.max(0, Math.floor(lastChunk / checksumsPerHead));
+  for (let head = Math.floor(firstChunk / checksumsPerHead); head <= lastHead; head++) {
+    requireHead(pages, run, head);
+  }
+  for (let chunk = firstChunk; chunk <= lastChunk; chunk++) {
+    requireChunk(pages, storage, run, chunk);
+  }
+  const heads = geometry.overflowHeads(length) * pageSize;
+  return pages.bytesAt(page, heads + from, to - from) - from;
+}
+
+/** Checks that a head page is there, with as many checksums as the value has chunks for it. */
+function requireHead(pages: MappedPages, run: RunReference, head: number): void {
+  const page = run.page + head;
+  const o = pages.find(page, run.birth, PAGE_TYPE.overflow);
+  const expected = checksumsOn(pages.geometry, run.length, head);
+  const found = slotCount(pages.segment, o);
+  if (found === expected) return;
+  throw pages.corruption(
+    page,
+    `overflow head has ${found} chunk checksums, a value of ${run.length} bytes needs ${expected}`,
+  );
+}
+
+/** Checks a chunk when it is touched for the first time. */
+function requireChunk(
+  pages: MappedPages,
+  storage: Pick<Storage, 'hash'>,
+  run: RunReference,
+  chunk: number,
+): void {
+  const { geometry } = pages;
+  const heads = geometry.overflowHeads(run.length);
+  const firstPage = run.page + heads + ((chunk * CHUNK_BYTES) >> geometry.pageShift);
+  if (pages.isChecked(firstPage, run.birth)) return;
+  if (pages.verifiesChecksums && !chunkOfRunIsIntact(pages, storage, run, chunk)) {
+    const what = `bytes ${chunk * CHUNK_BYTES}.. of its value do not match their checksum`;
+    throw pages.corruption(run.page, what);
+  }
+  pages.setChecked(firstPage, run.birth);
+}
+
+/** Whether a chunk matches its checksum on the head page, which was found before. */
+export function chunkOfRunIsIntact(
+  pages: MappedPages,
+  storage: Pick<Storage, 'hash'>,
+  { page, length }: RunReference,
+  chunk: number,
+): boolean {
+  const { geometry } = pages;
+  const { pageSize, checksumsPerHead } = geometry;
+  const sumAt = pages.bytesAt(page, chunkChecksumAt(chunk, pageSize, checksumsPerHead), 8);
+  const sums = pages.segment;
+  const start = geometry.overflowHeads(length) * pageSize + chunk * CHUNK_BYTES;
+  const bytes = Math.min(CHUNK_BYTES, length - chunk * CHUNK_BYTES);
+  const from = pages.bytesAt(page, start, bytes);
+  hashChunk(storage, pages.segment.bytes, from, from + bytes, chunk, pages.secret, sum, 0);
+  for (let i = 0; i < 8; i++) if (sum[i] !== sums.bytes[sumAt + i]) return false;
+  return true;
+}
+
+/** How many chunk checksums stand on that head page of a value of `length` bytes. */
+export function checksumsOn(geometry: Geometry, length: number, head: number): number {
+  const rest = Math.ceil(length / CHUNK_BYTES) - head * geometry.checksumsPerHead;
+  return Math.max(0, Math.min(geometry.checksumsPerHead, rest));
+}
+
+const sum = new Uint8Array(8);
