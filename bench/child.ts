@@ -32,11 +32,9 @@ async function answer(request: Request): Promise<void> {
   } else if (request === 'round') {
     if (prepared === undefined) {
       prepared = workloadNamed(task.workload).prepare({ ...task, contender });
-      // The garbage of the set-up is not the rounds'. Not before each round: a full collection while
-      // no transaction is open drops the hidden classes of its objects, and the code made for them;
-      // forced each 40 puts that makes one cost three times as much, which no program does.
-      globalThis.gc?.();
     }
+    // What earlier rounds left is not this one's.
+    globalThis.gc?.();
     const before = writesOfThisProcess();
     const round = await prepared.round();
     const after = writesOfThisProcess();

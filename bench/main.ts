@@ -28,8 +28,8 @@ processes take turns, round by round; medians count.
 
 The figures are left in bench/results/local/, as JSON.`;
 
-const QUICK = { scale: { rows: 1_000_000, gets: 100_000, transactions: 15, puts: 40 }, rounds: 5 };
-const FULL = { scale: { rows: 1_000_000, gets: 500_000, transactions: 50, puts: 50 }, rounds: 11 };
+const QUICK = { scale: { rows: 1_000_000, gets: 100_000, transactions: 15, puts: 100 }, rounds: 5 };
+const FULL = { scale: { rows: 1_000_000, gets: 500_000, transactions: 50, puts: 100 }, rounds: 11 };
 
 const { values: args } = parseArgs({
   options: {

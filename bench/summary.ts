@@ -1,6 +1,6 @@
 /** From the rounds to figures: medians, and how often ours goes into the best peer's time. */
 
-import { OURS } from './contenders/all.ts';
+import { contenderNamed, OURS } from './contenders/all.ts';
 import type { Result } from './runner.ts';
 import type { Workload } from './workloads/workload.ts';
 
@@ -9,7 +9,7 @@ export interface Summary {
   readonly results: readonly Result[];
   /** The fastest of our variants. */
   readonly ours: Result;
-  /** The fastest of all variants of the peers; undefined when there are none. */
+  /** The fastest of the peers' variants that do the whole task; undefined when there are none. */
   readonly peer: Result | undefined;
   /** The peer's time over ours: the median over the rounds of what each pair of rounds gives. */
   readonly ratio: number | undefined;
@@ -18,7 +18,12 @@ export interface Summary {
 
 export function summarise(workload: Workload, results: readonly Result[]): Summary {
   const ours = fastest(workload, ({ contender }) => contender === OURS, results);
-  const peer = fastest(workload, ({ contender }) => contender !== OURS, results);
+  const peer = fastest(
+    workload,
+    ({ contender, variant }) =>
+      contender !== OURS && !contenderNamed(contender).borrowing.includes(variant),
+    results,
+  );
   if (ours === undefined) throw new Error(`${workload.name} was not measured`);
   const ratio = peer === undefined ? undefined : ratioOf(workload, peer, ours);
   const { goal } = workload;

@@ -26,6 +26,11 @@ export interface Contender {
   readonly version: string;
   /** The ways of doing each task. */
   readonly variants: Readonly<Record<Task, readonly string[]>>;
+  /**
+   * Variants that do less than the task: what they return is overwritten by the next call. They
+   * stand in the table, and are no peer for a goal.
+   */
+  readonly borrowing: readonly string[];
   /** Opens the database in that folder; durable: what is written is flushed before it is told. */
   open(folder: string): Session;
   /** The file that holds the data. */

@@ -17,6 +17,7 @@ export const coppice: Contender = {
     put: ['put', 'writeSync'],
     open: ['open'],
   },
+  borrowing: [],
   file,
   open: (folder) => new CoppiceSession(open(file(folder))),
 };

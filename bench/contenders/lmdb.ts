@@ -23,6 +23,7 @@ export const lmdb: Contender = {
     put: ['put', 'putSync'],
     open: ['open'],
   },
+  borrowing: ['getBinaryFast'],
   file: (folder) => join(folder, 'data.mdb'),
   open: (folder) =>
     new LmdbSession(

@@ -11,7 +11,8 @@ export const fillsync: Workload = {
   goal: { kind: 'ratio', now: 1.2, later: 1.7 },
   clock: 'wall',
   roundsFactor: 5,
-  warmUp: 15,
+  // 2,000 puts.
+  warmUp: 20,
   freshProcess: false,
   writes: true,
   peers: true,

@@ -46,7 +46,8 @@ export interface Workload {
   readonly goal: Goal;
   /**
    * The clock that the goal is judged by: 'cpu' where nothing waits for a disk or another thread, so
-   * that what else runs on the machine counts for little; 'wall' else.
+   * that what else runs on the machine counts for little; 'wall' else, and where somebody waits for
+   * just this.
    */
   readonly clock: 'cpu' | 'wall';
   /** Rounds beyond those of the reads, for what the disk makes noisy: a factor. */

@@ -35,6 +35,8 @@ export class Path {
   slot = 0;
   /** Is the key in that slot the one sought? */
   found = false;
+  /** Bytes of the entry found, read ahead; their values mean nothing. */
+  ahead = 0;
 }
 
 /** Throws: a branch leads to a page of another level than its own less one. */

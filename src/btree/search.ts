@@ -82,6 +82,14 @@ export function search(
       else {
         const slots = (heads << 1) + (level === 0 ? 2 : 10) * n;
         const e = o + u16[slots + mid]!;
+        if (level === 0) {
+          // Most likely the entry that is sought, and in no cache. Its next two cache lines are
+          // asked for here, so that they come together with its first and not one after the other:
+          // a get of 100 bytes among 1 M took 1.15 us without, 1.03 with (Node 20; 24 the same).
+          const last = o + pageSize - 1;
+          path.ahead =
+            bytes[e + 64 < last ? e + 64 : last]! | bytes[e + 127 < last ? e + 127 : last]!;
+        }
         const suffix = u16[e >> 1]!;
         const at =
           level === 0

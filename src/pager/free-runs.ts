@@ -19,6 +19,12 @@ export class FreeRuns {
   private readonly starts: number[] = [];
   private readonly lengths: number[] = [];
 
+  clear(): void {
+    this.pages = 0;
+    this.starts.length = 0;
+    this.lengths.length = 0;
+  }
+
   add(page: number, length: number): void {
     this.starts.push(page);
     this.lengths.push(length);

@@ -51,6 +51,8 @@ export class Allocator {
   private readonly live: number;
   private readonly maxGrowth: number;
   private readonly lowFirst: boolean;
+  /** The free runs of the stretch that is looked at. */
+  private readonly found = new FreeRuns();
   /** No overflow run of so many pages, or more, was found. */
   private noRunOf: number = Number.POSITIVE_INFINITY;
 
@@ -101,7 +103,8 @@ export class Allocator {
 
   /** The first free pages of the file. */
   private lowest(count: number): Run[] {
-    const found = new FreeRuns();
+    const { found } = this;
+    found.clear();
     this.look(WINDOW_PAGES, 1, (page, length) => {
       found.add(page, length);
       return found.pages >= count;
@@ -116,7 +119,8 @@ export class Allocator {
     const least = mayGrow ? Math.min(Math.ceil(count / 2), GOOD_RUN) : 1;
     const wanted = mayGrow ? count : SURPLUS * count;
     const most = mayGrow ? WINDOW_OF_GROWING_PAGES : WINDOW_PAGES;
-    const found = new FreeRuns();
+    const { found } = this;
+    found.clear();
     let last = -1;
     this.look(most, least, (page, length, looked) => {
       found.add(page, length);

@@ -13,9 +13,11 @@ import type { SnapshotRoots } from '../pager/snapshot.ts';
 
 /** A store as the catalogue records it. */
 export interface StoreRecord {
-  readonly name: string;
   readonly description: StoreDescription;
   readonly root: TreeRoot;
+}
+export interface NamedRecord extends StoreRecord {
+  readonly name: string;
 }
 
 const utf8 = new TextEncoder();
@@ -52,8 +54,8 @@ export function findRecord(
 }
 
 /** All records, in the order of the names' bytes. */
-export function allRecords(pages: PageReader, roots: SnapshotRoots): StoreRecord[] {
-  const records: StoreRecord[] = [];
+export function allRecords(pages: PageReader, roots: SnapshotRoots): NamedRecord[] {
+  const records: NamedRecord[] = [];
   const tree = new Tree(pages, catalogueRoot(pages, roots));
   const cursor = tree.cursor();
   const name = new Uint8Array(pages.geometry.maxKeyBytes);
@@ -73,7 +75,7 @@ function readRecord(catalogue: Tree, name: string): StoreRecord {
   const { valueSegment, valueStart, valueEnd } = catalogue.found;
   const record = decodeRecord(valueSegment.bytes.slice(valueStart, valueEnd));
   if (record === undefined) throw unreadable(name);
-  return { name, ...record };
+  return record;
 }
 
 function unreadable(name: string): CorruptionError {

@@ -26,6 +26,8 @@ interface OpenStore {
   readonly tree: WritableTree;
   /** What the catalogue says of it now: undefined when it has no record. */
   recorded: TreeRoot | undefined;
+  /** What it said when the transaction began. */
+  readonly record: StoreRecord | undefined;
 }
 
 /** Where a part of the transaction began. */
@@ -170,7 +172,7 @@ export class WriteCore {
     if (record !== undefined) definition.requireSame(record.description);
     const root = record?.root ?? EMPTY_ROOT;
     const tree = new WritableTree(this.session.pages, root, this.scratch, 0);
-    const store: OpenStore = { definition, tree, recorded: record?.root };
+    const store: OpenStore = { definition, tree, recorded: record?.root, record };
     this.stores.set(definition.name, store);
     return store;
   }
