@@ -14,20 +14,24 @@ const pagesByLength = new Int32Array(LONG_RUN + 1);
 
 /** Runs in the order in which they were found. */
 export class FreeRuns {
-  /** Pages in all of them. */
+  /** How many, and the pages in all of them. */
+  count = 0;
   pages = 0;
-  private readonly starts: number[] = [];
-  private readonly lengths: number[] = [];
+  private starts: Int32Array = new Int32Array(64);
+  private lengths: Int32Array = new Int32Array(64);
 
   clear(): void {
+    this.count = 0;
     this.pages = 0;
-    this.starts.length = 0;
-    this.lengths.length = 0;
   }
 
   add(page: number, length: number): void {
-    this.starts.push(page);
-    this.lengths.push(length);
+    if (this.count === this.starts.length) {
+      this.starts = twice(this.starts);
+      this.lengths = twice(this.lengths);
+    }
+    this.starts[this.count] = page;
+    this.lengths[this.count++] = length;
     this.pages += length;
   }
 
@@ -37,7 +41,7 @@ export class FreeRuns {
   first(count: number): Run[] {
     const runs: Run[] = [];
     let missing = count;
-    for (let i = 0; missing > 0 && i < this.starts.length; i++) {
+    for (let i = 0; missing > 0 && i < this.count; i++) {
       const taken = Math.min(this.lengths[i]!, missing);
       runs.push({ page: this.starts[i]!, count: taken });
       missing -= taken;
@@ -51,7 +55,10 @@ export class FreeRuns {
    */
   longest(count: number, least: number): Run[] {
     pagesByLength.fill(0);
-    for (const length of this.lengths) pagesByLength[Math.min(length, LONG_RUN)]! += length;
+    for (let i = 0; i < this.count; i++) {
+      const length = this.lengths[i]!;
+      pagesByLength[Math.min(length, LONG_RUN)]! += length;
+    }
     // All runs of the classes above `shortest` are taken, and of that class what is still missing.
     let shortest = LONG_RUN;
     let missing = count;
@@ -60,7 +67,7 @@ export class FreeRuns {
       shortest--;
     }
     const runs: Run[] = [];
-    for (let i = 0; i < this.starts.length; i++) {
+    for (let i = 0; i < this.count; i++) {
       const page = this.starts[i]!;
       const length = this.lengths[i]!;
       if (Math.min(length, LONG_RUN) > shortest) {
@@ -73,4 +80,10 @@ export class FreeRuns {
     }
     return runs;
   }
+}
+
+function twice(array: Int32Array): Int32Array {
+  const larger = new Int32Array(2 * array.length);
+  larger.set(array);
+  return larger;
 }

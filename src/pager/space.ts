@@ -30,6 +30,9 @@ const WINDOW_PAGES = 2 ** 19;
 /** And where the file may grow instead: to look further costs more than to write at its end. */
 const WINDOW_OF_GROWING_PAGES = 2 ** 17;
 
+/** The free runs of the stretch that is looked at: scratch of one call. */
+const found = new FreeRuns();
+
 export interface SpacePolicy {
   /** Where the last sweep stopped. */
   readonly sweep: number;
@@ -51,8 +54,6 @@ export class Allocator {
   private readonly live: number;
   private readonly maxGrowth: number;
   private readonly lowFirst: boolean;
-  /** The free runs of the stretch that is looked at. */
-  private readonly found = new FreeRuns();
   /** No overflow run of so many pages, or more, was found. */
   private noRunOf: number = Number.POSITIVE_INFINITY;
 
@@ -82,28 +83,27 @@ export class Allocator {
 
   /** `count` contiguous pages inside one segment: an overflow run. */
   takeRun(count: number): number {
-    let found = -1;
+    let start = -1;
     if (count < this.noRunOf) {
       this.look(WINDOW_PAGES, count, (page, length) => {
         const inside = this.insideSegment(page, count);
         if (inside + count > page + length) return false;
-        found = inside;
+        start = inside;
         return true;
       });
-      if (found < 0) this.noRunOf = count;
-      else this.sweep = found + count;
+      if (start < 0) this.noRunOf = count;
+      else this.sweep = start + count;
     }
-    if (found < 0) {
-      found = this.insideSegment(this.end, count);
-      this.end = found + count;
+    if (start < 0) {
+      start = this.insideSegment(this.end, count);
+      this.end = start + count;
     }
-    this.free.take(found, count);
-    return found;
+    this.free.take(start, count);
+    return start;
   }
 
   /** The first free pages of the file. */
   private lowest(count: number): Run[] {
-    const { found } = this;
     found.clear();
     this.look(WINDOW_PAGES, 1, (page, length) => {
       found.add(page, length);
@@ -119,7 +119,6 @@ export class Allocator {
     const least = mayGrow ? Math.min(Math.ceil(count / 2), GOOD_RUN) : 1;
     const wanted = mayGrow ? count : SURPLUS * count;
     const most = mayGrow ? WINDOW_OF_GROWING_PAGES : WINDOW_PAGES;
-    const { found } = this;
     found.clear();
     let last = -1;
     this.look(most, least, (page, length, looked) => {
