@@ -10,9 +10,6 @@ import type { PageReader } from './page-reader.ts';
 import type { PrivateMemory } from './private-memory.ts';
 import type { SnapshotRoots } from './snapshot.ts';
 
-/** Told of a free run; true ends the scan. */
-export type RunVisitor = (page: number, count: number) => boolean;
-
 export class FreePages {
   private readonly pages: PageReader;
   private readonly snapshots: readonly SnapshotRoots[];
@@ -20,6 +17,8 @@ export class FreePages {
   private readonly geometry: Geometry;
   /** The union, a bitmap page at a time, by index; read when first asked for. */
   private readonly bitmaps = new Map<number, Int32Array>();
+  /** Of the run that `nextRun` found. */
+  runLength = 0;
   /** The bitmap asked for last, which is most often asked for next. */
   private lastIndex = -1;
   private lastBitmap: Int32Array = new Int32Array(0);
@@ -47,14 +46,13 @@ export class FreePages {
   }
 
   /**
-   * Tells `visit` of the free runs of at least `least` pages in [from, to), ascending, each as long
-   * as it is inside these bounds, until it returns true. Returns the end of the run at which it
-   * stopped, else `to`.
+   * The first page of the next free run of at least `least` pages in [from, to), or `to` when there
+   * is none. `runLength` is its length, as far as it is inside these bounds.
    *
    * It goes a word of 32 pages at a time, and passes a word in which no run of that length can be
    * without looking at its bits one by one: of a file in pieces most are passed so.
    */
-  scan(from: number, to: number, least: number, visit: RunVisitor): number {
+  nextRun(from: number, to: number, least: number): number {
     const { mapLeafBits } = this.geometry;
     let page = from;
     // The pages [open, page) are free, and the run that they begin may go on.
@@ -75,7 +73,8 @@ export class FreePages {
         }
         const head = trailingZeros(~free);
         if (page + head - open >= least && page + head > open) {
-          if (visit(open, page + head - open)) return page + head;
+          this.runLength = page + head - open;
+          return open;
         }
         const tail = Math.clz32(~(free << (32 - width)));
         let inside = free & (-1 << head) & (all >>> tail);
@@ -83,15 +82,18 @@ export class FreePages {
         while (inside !== 0) {
           const start = trailingZeros(inside);
           const count = trailingZeros(~(inside >>> start));
-          if (count >= least && visit(page + start, count)) return page + start + count;
+          if (count >= least) {
+            this.runLength = count;
+            return page + start;
+          }
           inside &= -1 << (start + count);
         }
         open = page + width - tail;
         page += width;
       }
     }
-    if (to - open >= least && to > open) visit(open, to - open);
-    return to;
+    this.runLength = to - open;
+    return to - open >= least && to > open ? open : to;
   }
 
   /** Gives its memory back; nothing is asked of it any more. */

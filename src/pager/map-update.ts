@@ -15,9 +15,10 @@ import {
   setMapChild,
   setMapWords,
 } from '../format/map-page.ts';
-import { PAGE_TYPE, pageLevel } from '../format/page-header.ts';
+import { PAGE_TYPE, pageLevel, setOwnNumber } from '../format/page-header.ts';
 import { findMapLeaf, leavesBelow, type MapPointer, readMapLeaf } from './allocation-map.ts';
 import type { Run } from './free-runs.ts';
+import type { PlacedPage } from './placed-page.ts';
 import type { PrivateMemory } from './private-memory.ts';
 import type { SnapshotRoots } from './snapshot.ts';
 import type { Allocator } from './space.ts';
@@ -121,15 +122,12 @@ export class MapUpdate {
     assert(false, 'the map has no page in use');
   }
 
-  /**
-   * Writes the map's pages as dirty pages and returns the new root; `place` is told the file page
-   * of each.
-   */
-  write(end: number, place: (dirty: number, page: number) => void): MapPointer {
+  /** Writes the map's pages as dirty pages, adds them to `placed`, and returns the new root. */
+  write(end: number, placed: PlacedPage[]): MapPointer {
     let below = new Map<number, WrittenPage>();
-    for (const [index, leaf] of this.leaves) below.set(index, this.writeLeaf(leaf, place));
+    for (const [index, leaf] of this.leaves) below.set(index, this.writeLeaf(leaf, placed));
     const top = this.levelFor(end);
-    for (let level = 1; level <= top; level++) below = this.writeLevel(level, below, place);
+    for (let level = 1; level <= top; level++) below = this.writeLevel(level, below, placed);
     const root = below.get(0);
     assert(root !== undefined && below.size === 1, 'an updated map has one root');
     assert(root.bits === this.inUse, 'the bits below the root are the pages in use');
@@ -143,12 +141,11 @@ export class MapUpdate {
     this.leaves.clear();
   }
 
-  private writeLeaf(leaf: ChangedLeaf, place: (dirty: number, page: number) => void): WrittenPage {
+  private writeLeaf(leaf: ChangedLeaf, placed: PlacedPage[]): WrittenPage {
     const dirty = this.pages.allocate(PAGE_TYPE.map, 0, 0);
     const o = this.pages.find(dirty, this.pages.transaction, PAGE_TYPE.map);
     setMapWords(this.pages.segment, o, leaf.words);
-    const page = this.places.shift()!;
-    place(dirty, page);
+    const page = this.place(dirty, placed);
     return { page, bits: leaf.bitsBefore + leaf.bitsAdded };
   }
 
@@ -156,7 +153,7 @@ export class MapUpdate {
   private writeLevel(
     level: number,
     below: ReadonlyMap<number, WrittenPage>,
-    place: (dirty: number, page: number) => void,
+    placed: PlacedPage[],
   ): Map<number, WrittenPage> {
     const { mapFanout } = this.geometry;
     const dirtyOf = new Map<number, number>();
@@ -175,11 +172,19 @@ export class MapUpdate {
       const o = this.pages.find(dirty, this.pages.transaction, PAGE_TYPE.map);
       let bits = 0;
       for (let i = 0; i < mapFanout; i++) bits += mapBitsBelow(this.pages.segment, o, mapFanout, i);
-      const page = this.places.shift()!;
-      place(dirty, page);
+      const page = this.place(dirty, placed);
       written.set(index, { page, bits });
     }
     return written;
+  }
+
+  /** Gives a dirty page the next of the places, and returns it. */
+  private place(dirty: number, placed: PlacedPage[]): number {
+    const page = this.places.shift()!;
+    const o = this.pages.find(dirty, this.pages.transaction, PAGE_TYPE.map);
+    setOwnNumber(this.pages.segment, o, page);
+    placed.push({ page, bytes: this.pages.segment.bytes, o });
+    return page;
   }
 
   /** A dirty page with what the base has at (level, index): above its root it has nothing. */

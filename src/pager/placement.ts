@@ -11,17 +11,11 @@ import { placePointers } from '../format/pointers.ts';
 import { FreePages } from './free-pages.ts';
 import type { Run } from './free-runs.ts';
 import { MapUpdate } from './map-update.ts';
+import type { PlacedPage } from './placed-page.ts';
 import type { PrivateMemory } from './private-memory.ts';
 import type { SnapshotRoots } from './snapshot.ts';
 import { Allocator } from './space.ts';
 import { type DirtyRun, dirtyIndex, type WritePages } from './write-pages.ts';
-
-/** A dirty page with its place. */
-export interface PlacedPage {
-  readonly page: number;
-  readonly bytes: Uint8Array;
-  readonly o: number;
-}
 
 /** An overflow run with its place. */
 export interface PlacedRun {
@@ -85,18 +79,16 @@ export function place(request: PlacementRequest): Placement {
 
   const placeOf = placeDataPages(pages, places.first);
   const placed: PlacedPage[] = [];
-  pages.forEachDirty((index, s, o) => {
+  for (let index = pages.nextDirty(-1); index >= 0; index = pages.nextDirty(index)) {
+    const s = pages.segmentOf(index);
+    const o = pages.offsetOf(index);
     placePointers(s, o, placeOf, runPlaces);
     setOwnNumber(s, o, placeOf[index]!);
     placed.push({ page: placeOf[index]!, bytes: s.bytes, o });
-  });
+  }
   const filePages = map.lastPageInUse(allocator.end) + 1;
   const inUse = map.pagesInUse;
-  const root = map.write(allocator.end, (dirty, page) => {
-    const o = pages.find(dirty, id, 0);
-    setOwnNumber(pages.segment, o, page);
-    placed.push({ page, bytes: pages.segment.bytes, o });
-  });
+  const root = map.write(allocator.end, placed);
   free.dispose();
   map.dispose();
   memory.kept = [free, allocator, map, request];
@@ -156,15 +148,17 @@ function placeDataPages(pages: WritePages, runs: readonly Run[]): Int32Array {
   let run = 0;
   let inRun = 0;
   for (const wanted of [true, false]) {
-    pages.forEachDirty((index, s, o) => {
-      if ((pageLevel(s, o) === 0) !== wanted) return;
+    for (let index = pages.nextDirty(-1); index >= 0; index = pages.nextDirty(index)) {
+      const s = pages.segmentOf(index);
+      const o = pages.offsetOf(index);
+      if ((pageLevel(s, o) === 0) !== wanted) continue;
       assert(ownNumber(s, o) < 0, 'a dirty page is placed once');
       while (inRun === runs[run]!.count) {
         run++;
         inRun = 0;
       }
       placeOf[index] = runs[run]!.page + inRun++;
-    });
+    }
   }
   return placeOf;
 }

@@ -54,6 +54,13 @@ export class Allocator {
   private readonly live: number;
   private readonly maxGrowth: number;
   private readonly lowFirst: boolean;
+  /** The stretch [from, to) that is looked at now; after it comes [firstPage, rest). */
+  private from = 0;
+  private to = 0;
+  private rest = 0;
+  private lookedBefore = 0;
+  /** Where the run found last begins. */
+  private page = 0;
   /** No overflow run of so many pages, or more, was found. */
   private noRunOf: number = Number.POSITIVE_INFINITY;
 
@@ -83,32 +90,33 @@ export class Allocator {
 
   /** `count` contiguous pages inside one segment: an overflow run. */
   takeRun(count: number): number {
-    let start = -1;
-    if (count < this.noRunOf) {
-      this.look(WINDOW_PAGES, count, (page, length) => {
-        const inside = this.insideSegment(page, count);
-        if (inside + count > page + length) return false;
-        start = inside;
-        return true;
-      });
-      if (start < 0) this.noRunOf = count;
-      else this.sweep = start + count;
-    }
+    let start = count < this.noRunOf ? this.runInside(count) : -1;
     if (start < 0) {
+      this.noRunOf = Math.min(this.noRunOf, count);
       start = this.insideSegment(this.end, count);
       this.end = start + count;
+    } else {
+      this.sweep = start + count;
     }
     this.free.take(start, count);
     return start;
   }
 
+  /** Where `count` free pages lie in one segment, -1 when they lie nowhere. */
+  private runInside(count: number): number {
+    this.begin(WINDOW_PAGES);
+    while (this.next(count)) {
+      const inside = this.insideSegment(this.page, count);
+      if (inside + count <= this.page + this.free.runLength) return inside;
+    }
+    return -1;
+  }
+
   /** The first free pages of the file. */
   private lowest(count: number): Run[] {
     found.clear();
-    this.look(WINDOW_PAGES, 1, (page, length) => {
-      found.add(page, length);
-      return found.pages >= count;
-    });
+    this.begin(WINDOW_PAGES);
+    while (found.pages < count && this.next(1)) found.add(this.page, this.free.runLength);
     return found.first(count);
   }
 
@@ -118,14 +126,15 @@ export class Allocator {
     // Half of a small commit in one piece is good enough: to grow costs the file system more.
     const least = mayGrow ? Math.min(Math.ceil(count / 2), GOOD_RUN) : 1;
     const wanted = mayGrow ? count : SURPLUS * count;
-    const most = mayGrow ? WINDOW_OF_GROWING_PAGES : WINDOW_PAGES;
     found.clear();
     let last = -1;
-    this.look(most, least, (page, length, looked) => {
-      found.add(page, length);
-      last = page;
-      return length >= count || (found.pages >= wanted && looked >= MIN_STRETCH_PAGES);
-    });
+    this.begin(mayGrow ? WINDOW_OF_GROWING_PAGES : WINDOW_PAGES);
+    while (this.next(least)) {
+      const { runLength } = this.free;
+      found.add(this.page, runLength);
+      last = this.page;
+      if (runLength >= count || (found.pages >= wanted && this.looked >= MIN_STRETCH_PAGES)) break;
+    }
     const runs = found.longest(count, least);
     // What is left of a run that was more than enough comes first in the next stretch.
     for (const run of runs) if (run.page === last) this.sweep = run.page + run.count;
@@ -146,37 +155,41 @@ export class Allocator {
     return inSegment + count <= pagesPerSegment ? page : page - inSegment + pagesPerSegment;
   }
 
-  /**
-   * Tells `stop` of the free runs of at least `least` pages, from the sweep's place on, once round,
-   * until it returns true or `most` pages were looked at. The sweep goes as far. `looked` counts
-   * the pages before the run.
-   */
-  private look(
-    most: number,
-    least: number,
-    stop: (page: number, length: number, looked: number) => boolean,
-  ): void {
+  /** Begins to look at free runs: from the sweep's place on, once round, at `most` pages. */
+  private begin(most: number): void {
     const { firstPage } = this.geometry;
-    const start = this.sweep;
-    const end = Math.min(this.end, start + most);
-    const rest = end < this.end ? firstPage : Math.min(start, firstPage + most - (end - start));
-    if (this.lookIn(start, end, 0, least, stop) || rest <= firstPage) return;
-    this.sweep = firstPage;
-    this.lookIn(firstPage, rest, end - start, least, stop);
+    this.from = this.sweep;
+    this.to = Math.max(this.from, Math.min(this.end, this.from + most));
+    this.lookedBefore = 0;
+    this.rest = this.to < this.end ? firstPage : firstPage + most - (this.to - this.from);
+    this.rest = Math.min(this.from, this.rest);
   }
 
-  private lookIn(
-    from: number,
-    to: number,
-    lookedBefore: number,
-    least: number,
-    stop: (page: number, length: number, looked: number) => boolean,
-  ): boolean {
-    let stopped = false;
-    this.sweep = this.free.scan(from, Math.max(from, to), least, (page, length) => {
-      stopped = stop(page, length, lookedBefore + page - from);
-      return stopped;
-    });
-    return stopped;
+  /**
+   * Goes to the next free run of at least `least` pages: it begins at `page`, and is
+   * `free.runLength` long. The sweep goes as far. False: there is none.
+   */
+  private next(least: number): boolean {
+    const { firstPage } = this.geometry;
+    for (;;) {
+      this.page = this.free.nextRun(this.sweep, this.to, least);
+      if (this.page < this.to) {
+        this.sweep = this.page + this.free.runLength;
+        return true;
+      }
+      this.sweep = this.to;
+      if (this.rest <= firstPage) return false;
+      // Round the end of the file, to where it began.
+      this.lookedBefore += this.to - this.from;
+      this.from = firstPage;
+      this.sweep = firstPage;
+      this.to = this.rest;
+      this.rest = firstPage;
+    }
+  }
+
+  /** The pages looked at before the run at `page`. */
+  private get looked(): number {
+    return this.lookedBefore + this.page - this.from;
   }
 }

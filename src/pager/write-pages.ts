@@ -261,12 +261,21 @@ export class WritePages implements PageWriter {
     this.supersededRuns.length = savepoint.supersededRuns;
   }
 
-  /** Calls `fn` for each dirty page in use, in the order in which they were first made. */
-  forEachDirty(fn: (index: number, segment: Segment, o: number) => void): void {
-    for (let index = 0; index < this.used; index++) {
-      if (this.parts[index] === FREE) continue;
-      fn(index, this.chunks[index >> this.chunkShift]!, (index & this.chunkMask) << this.pageShift);
+  /**
+   * The next dirty page in use after `index`, -1 to begin with, in the order in which they were
+   * first made; -1 when there is none. It begins at byte `offsetOf` of `segmentOf`.
+   */
+  nextDirty(index: number): number {
+    for (let next = index + 1; next < this.used; next++) {
+      if (this.parts[next] !== FREE) return next;
     }
+    return -1;
+  }
+  segmentOf(index: number): Segment {
+    return this.chunks[index >> this.chunkShift]!;
+  }
+  offsetOf(index: number): number {
+    return (index & this.chunkMask) << this.pageShift;
   }
 
   /** Indices of dirty pages are below this. */

@@ -51,7 +51,7 @@ function freePages(isFree: (page: number) => boolean): FreePages {
   return new FreePages(pages, [snapshot], new PrivateMemory());
 }
 
-/** What `scan` tells of, found one page after the other. */
+/** The same, found one page after the other. */
 function runsOf(free: FreePages, from: number, to: number, least: number): [number, number][] {
   const runs: [number, number][] = [];
   for (let page = from; page < to; page++) {
@@ -62,17 +62,18 @@ function runsOf(free: FreePages, from: number, to: number, least: number): [numb
   return runs;
 }
 
+/** What `nextRun` finds, from each run on. */
 function scanned(free: FreePages, from: number, to: number, least: number): [number, number][] {
   const runs: [number, number][] = [];
-  const end = free.scan(from, to, least, (page, count) => {
-    runs.push([page, count]);
-    return false;
-  });
-  expect(end).toBe(to);
-  return runs;
+  for (let at = from; ; ) {
+    const page = free.nextRun(at, to, least);
+    if (page === to) return runs;
+    runs.push([page, free.runLength]);
+    at = page + free.runLength;
+  }
 }
 
-test('a scan tells of each free run of some length, as a look at every page finds them', () => {
+test('each free run of some length is found, as by a look at every page', () => {
   const random = new Random(seed);
   for (let round = 0; round < 120; round++) {
     const density = random.pick([0.02, 0.3, 0.5, 0.8, 0.97, 0.999]);
@@ -116,19 +117,6 @@ test('a run goes on from one bitmap page to the next', () => {
   expect(scanned(free, 0, BITMAPS * BITS, 100)).toEqual([[BITS - 70, 135]]);
   const all = freePages(() => true);
   expect(scanned(all, 3, BITMAPS * BITS - 3, 1)).toEqual([[3, BITMAPS * BITS - 6]]);
-});
-
-test('a scan stops where it is told to, and says where that run ends', () => {
-  const free = freePages((page) => page % 10 < 4);
-  const seen: number[] = [];
-  const end = free.scan(0, 1000, 2, (page) => {
-    seen.push(page);
-    return page >= 40;
-  });
-  expect(seen).toEqual([0, 10, 20, 30, 40]);
-  expect(end).toBe(44);
-  const open = freePages((page) => page >= 96);
-  expect(open.scan(0, 200, 50, () => true)).toBe(200);
 });
 
 test('an empty stretch has no run', () => {
