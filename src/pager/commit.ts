@@ -36,6 +36,8 @@ export interface Zeros {
   /** Past every retained snapshot, and the new one. */
   readonly from: number;
   readonly until: number;
+  /** The file has no page before this that was allocated and never written. */
+  readonly writtenUntil: number;
 }
 
 /** What the commit of one transaction needs to know of its surroundings. */
@@ -73,7 +75,7 @@ export function prepareCommit(request: CommitRequest): PreparedCommit {
   if (durable) flushWithMeta(request, job, cost, slot, bytesSinceDurable > TWO_FLUSH_BYTES);
   publish(job, entry, roots.id, tip.commits + 1);
   job.store(WORD.sweep, placement.sweep);
-  const writtenUntil = Math.max(tip.writtenUntil, request.zeros.until);
+  const { writtenUntil } = request.zeros;
   job.store(WORD.writtenUntil, writtenUntil);
   if (durable) settleDurable(job, entry, reservationAfter(roots.id));
   job.store(WORD.commitInProgress, 0);

@@ -7,6 +7,7 @@
 
 import { WORD } from '../format/lock-file.ts';
 import type { Zeros } from './commit.ts';
+import { isDiskFull, isNativeError } from './failures.ts';
 import type { LockWords } from './lock-words.ts';
 import type { MappedPages } from './mapped-pages.ts';
 import type { Placement } from './placement.ts';
@@ -58,13 +59,14 @@ export class FileLength {
       this.diskWasFull = true;
       if (this.growTo(needed)) return zeros;
       this.storage.grow(placement.roots.filePages * pageSize);
-      return { from: zeros.from, until: zeros.from };
+      return { from: zeros.from, until: zeros.from, writtenUntil };
     }
     const longest = pastAll(retained, needed);
     if (filePages - longest > stepPages) {
       // Half a step stays: a file that gets longer and shorter is not grown and cut by turns.
       const kept = longest + Math.floor(growthStep(longest * pageSize) / pageSize / 2);
       this.cut(kept);
+      return { ...zeros, writtenUntil: Math.min(zeros.writtenUntil, kept) };
     }
     return zeros;
   }
@@ -92,19 +94,22 @@ export class FileLength {
   ): Zeros {
     const from = pastAll(retained, placement.roots.filePages);
     if (from <= writtenUntil || placement.pages.length > SMALL_COMMIT_PAGES) {
-      return { from, until: from };
+      return { from, until: from, writtenUntil };
     }
     const { pageSize } = this.pages.geometry;
     const ahead = Math.max(MIN_ZERO_BYTES, (from * pageSize) / 16);
-    return { from, until: from + Math.floor(Math.min(ahead, MAX_ZERO_BYTES) / pageSize) };
+    const until = from + Math.floor(Math.min(ahead, MAX_ZERO_BYTES) / pageSize);
+    return { from, until, writtenUntil: Math.max(writtenUntil, until) };
   }
 
+  /** False when there is no room for it. */
   private growTo(pages: number): boolean {
     try {
       this.storage.grow(pages * this.pages.geometry.pageSize);
       return true;
-    } catch {
-      return false;
+    } catch (error) {
+      if (isNativeError(error) && isDiskFull(error)) return false;
+      throw error;
     }
   }
 }

@@ -11,16 +11,9 @@ import { DatabaseClosedError, IoError, ReadOnlyError, StorageFaultError } from '
 import { WORD } from '../format/lock-file.ts';
 import { META_KIND } from '../format/meta.ts';
 import { type PreparedCommit, prepareCommit, prepareFlush, type Zeros } from './commit.ts';
-import {
-  diskFullError,
-  ioError,
-  isDiskFull,
-  isNativeError,
-  lockTimeoutError,
-  poisonedError,
-} from './failures.ts';
+import { ioError, isNativeError, lockTimeoutError, poisonedError } from './failures.ts';
 import { FileLength } from './file-length.ts';
-import { Job } from './job.ts';
+import { JobRunner } from './job-runner.ts';
 import type { LockWords } from './lock-words.ts';
 import type { MappedPages } from './mapped-pages.ts';
 import { readMeta } from './metas.ts';
@@ -34,18 +27,6 @@ import type { Storage } from './storage.ts';
 import { WritePages } from './write-pages.ts';
 import type { CommitCounts, Durability, Tip, WriteSession } from './write-session.ts';
 
-/** A commit that was submitted and has not been told of yet. */
-interface InFlight {
-  readonly tip: Tip;
-  /** Its pages can be read; the next session may build on them. */
-  readonly written: Promise<void>;
-  /** `written` is settled. Before that the job may not even have begun. */
-  isWritten: boolean;
-  readonly done: Promise<void>;
-  /** As `done`, but rejects when the job failed. */
-  readonly outcome: Promise<void>;
-}
-
 export interface PagerOptions {
   readonly lockTimeout: number;
   readonly maxGrowth: number;
@@ -57,14 +38,11 @@ export class Pager {
   readonly lock: LockWords;
   readonly pages: MappedPages;
   readonly readers: Readers;
-  readonly counts: CommitCounts = { count: 0, pages: 0, runs: 0, bytes: 0, flushes: 0 };
   private readonly file: OpenedFile;
   private readonly options: PagerOptions;
   private readonly length: FileLength;
   private readonly memory = new PrivateMemory();
-  private inFlight: InFlight | undefined;
-  /** Why the last job that failed did. */
-  private lastFailure: unknown;
+  private readonly jobs: JobRunner;
   private isClosed = false;
 
   constructor(file: OpenedFile, options: PagerOptions) {
@@ -74,6 +52,7 @@ export class Pager {
     this.pages = file.pages;
     this.readers = file.readers;
     this.length = new FileLength(file.storage, file.lock, file.pages);
+    this.jobs = new JobRunner(file.storage, file.lock);
     this.options = options;
   }
 
@@ -82,6 +61,10 @@ export class Pager {
   }
   get closed(): boolean {
     return this.isClosed;
+  }
+  /** What the commits of this handle have cost. */
+  get counts(): Readonly<CommitCounts> {
+    return this.jobs.counts;
   }
 
   // Sessions
@@ -93,7 +76,7 @@ export class Pager {
    */
   async beginWrite(): Promise<WriteSession> {
     this.requireWritable();
-    const before = this.inFlight;
+    const before = this.jobs.inFlight;
     if (before !== undefined) {
       await before.written;
       // Closing has let go of the lock.
@@ -101,8 +84,8 @@ export class Pager {
       if (this.storage.writerIsAwaited()) await before.done;
       if (this.isClosed) throw this.closedError();
     }
-    if (this.inFlight === undefined || !this.storage.tryAcquireWriter()) {
-      await this.inFlight?.done;
+    if (this.jobs.inFlight === undefined || !this.storage.tryAcquireWriter()) {
+      await this.jobs.inFlight?.done;
       if (this.isClosed) throw this.closedError();
       await this.storage.acquireWriter(this.options.lockTimeout).catch(this.lockFailed);
     }
@@ -110,15 +93,15 @@ export class Pager {
     try {
       // A flush of this handle may have been submitted meanwhile: the lock is counted per handle.
       // As long as it has not begun, the lock file knows nothing of it.
-      while (this.inFlight?.isWritten === false) await this.inFlight.done;
+      while (this.jobs.inFlight?.isWritten === false) await this.jobs.inFlight.done;
       if (this.isClosed) throw this.closedError();
-      this.forgetFinished();
+      this.jobs.forgetFinished();
       this.startWriting();
       if (this.idsAreUsedUp()) {
-        await this.inFlight?.done;
+        await this.jobs.inFlight?.done;
         // The flush gives the lock back once; this session keeps its own hold.
         this.storage.tryAcquireWriter();
-        await this.run(this.flushJob());
+        await this.jobs.run(this.flushJob());
       }
       return this.newSession();
     } catch (error) {
@@ -130,13 +113,13 @@ export class Pager {
   /** The same, waiting here. */
   beginWriteSync(): WriteSession {
     this.requireWritable();
-    this.drain();
+    this.jobs.drain();
     this.acquireSync();
     try {
       this.startWriting();
       if (this.idsAreUsedUp()) {
         this.storage.tryAcquireWriter();
-        this.runSync(this.flushJob());
+        this.jobs.runSync(this.flushJob());
       }
       return this.newSession();
     } catch (error) {
@@ -164,12 +147,12 @@ export class Pager {
     durability: Durability,
   ): Promise<void> {
     if (!session.pages.changed) {
-      const before = this.inFlight;
+      const before = this.jobs.inFlight;
       this.abort(session);
       // What it saw counts only when the commit that it was built on goes well.
       return before === undefined ? Promise.resolve() : before.outcome;
     }
-    if (durability !== 'commit' && this.inFlight === undefined) {
+    if (durability !== 'commit' && this.jobs.inFlight === undefined) {
       // Nothing to wait for: a hop to another thread would cost more than the write.
       try {
         this.commitSync(session, cataloguePage, catalogueBirth, durability);
@@ -185,7 +168,7 @@ export class Pager {
       this.abort(session);
       return Promise.reject(error);
     }
-    return this.run(prepared, () => session.pages.dispose());
+    return this.jobs.run(prepared, () => session.pages.dispose());
   }
 
   /** The same, waiting here. */
@@ -207,7 +190,7 @@ export class Pager {
       throw error;
     }
     try {
-      this.runSync(prepared);
+      this.jobs.runSync(prepared);
     } finally {
       session.pages.dispose();
     }
@@ -251,13 +234,13 @@ export class Pager {
   /** Makes what is published durable. */
   async flush(): Promise<void> {
     this.requireWritable();
-    await this.inFlight?.done;
+    await this.jobs.inFlight?.done;
     if (this.isDurable) return;
     await this.storage.acquireWriter(this.options.lockTimeout).catch(this.lockFailed);
     let prepared: PreparedCommit;
     try {
       // A commit of this handle may have been submitted meanwhile: the lock is counted per handle.
-      while (this.inFlight !== undefined) await this.inFlight.done;
+      while (this.jobs.inFlight !== undefined) await this.jobs.inFlight.done;
       this.startWriting();
       if (this.isDurable) {
         this.storage.releaseWriter();
@@ -268,13 +251,13 @@ export class Pager {
       this.storage.releaseWriter();
       throw error;
     }
-    await this.run(prepared);
+    await this.jobs.run(prepared);
   }
 
   /** The same, waiting here. */
   flushSync(): void {
     this.requireWritable();
-    this.drain();
+    this.jobs.drain();
     if (this.isDurable) return;
     this.acquireSync();
     let prepared: PreparedCommit | undefined;
@@ -286,7 +269,7 @@ export class Pager {
     } finally {
       if (prepared === undefined) this.storage.releaseWriter();
     }
-    if (prepared !== undefined) this.runSync(prepared);
+    if (prepared !== undefined) this.jobs.runSync(prepared);
   }
 
   /**
@@ -309,13 +292,13 @@ export class Pager {
   /** Step 1: the poison flag first, then what a dead writer left. The lock is held. */
   private startWriting(): void {
     if (this.lock.poisoned) throw poisonedError(this.path, this.lock);
-    if (this.inFlight !== undefined) return;
+    if (this.jobs.inFlight !== undefined) return;
     const { storage, lock, pages } = this;
     if (lock.commitInProgress >= 0) {
       try {
         finishDeadCommit(storage, lock, pages, this.file.identity);
       } catch (error) {
-        throw this.translate(error, 0);
+        throw this.jobs.translate(error, 0);
       }
     }
     this.lock.setHolder(WORD.writer, storage.identity());
@@ -329,26 +312,13 @@ export class Pager {
     }
   }
 
-  /**
-   * The lock is held, and the job in flight has written its pages. Once it has cleared the word of
-   * the commit in progress, the last that it stores, it has done all of its work: from then on the
-   * lock file says what is newest, even when the job's end has not been told here yet, and another
-   * process may have gone on from it.
-   */
-  private forgetFinished(): void {
-    const { inFlight, lock } = this;
-    if (inFlight !== undefined && lock.commitInProgress !== inFlight.tip.entry) {
-      this.inFlight = undefined;
-    }
-  }
-
   /** Rule 3: whether the next id is not reserved by a durable meta. */
   private idsAreUsedUp(): boolean {
     return this.nextTransaction() >= this.lock.idsReservedUntil;
   }
 
   private nextTransaction(): number {
-    return nextId(Math.max(this.lock.lastIdStarted, this.tip().roots.id));
+    return nextId(Math.max(this.lock.lastIdStarted, this.jobs.tip.roots.id));
   }
 
   /** Step 2: an id of its own, and private memory. */
@@ -356,7 +326,7 @@ export class Pager {
     if (this.storage.links() === 0 && this.path !== ':memory:') {
       throw new IoError('open', 2, `${this.path} was deleted; nothing can be committed to it.`);
     }
-    const base = this.tip().roots;
+    const base = this.jobs.tip.roots;
     const filePages = Math.floor(this.storage.sizeBytes() / this.file.geometry.pageSize);
     if (filePages < base.filePages) {
       throw new StorageFaultError(
@@ -378,8 +348,8 @@ export class Pager {
     catalogueBirth: number,
     durability: Durability,
   ): PreparedCommit {
-    const tip = this.tip();
-    if (tip.roots.id !== session.base.id) throw this.lastFailure ?? this.closedError();
+    const tip = this.jobs.tip;
+    if (tip.roots.id !== session.base.id) throw this.jobs.lastFailure ?? this.closedError();
     const retained = this.dropUnneeded(tip);
     const { pageSize } = this.file.geometry;
     const placement = place({
@@ -398,7 +368,7 @@ export class Pager {
     try {
       zeros = this.length.fit(session.filePages, retained, placement, tip.writtenUntil);
     } catch (error) {
-      throw this.translate(error, (placement.roots.filePages - session.filePages) * pageSize);
+      throw this.jobs.translate(error, (placement.roots.filePages - session.filePages) * pageSize);
     }
     for (const { page } of placement.pages) this.pages.trust(page, session.id);
     const { storage, lock } = this;
@@ -427,112 +397,12 @@ export class Pager {
     return retained;
   }
 
-  // Jobs
-
-  private tip(): Tip {
-    if (this.inFlight !== undefined) return this.inFlight.tip;
-    const { lock } = this;
-    const entry = lock.findEntry(lock.published);
-    const durableEntry = lock.durableEntry;
-    return {
-      roots: lock.entryRoots(entry),
-      entry,
-      durableId: lock.entryId(durableEntry),
-      durableEntry,
-      durableSlot: lock.entryMetaSlot(durableEntry),
-      commits: lock.load(WORD.commits),
-      writtenUntil: lock.load(WORD.writtenUntil),
-      // How much was born since D is not known when others wrote it: flush twice.
-      bytesSinceDurable: entry === durableEntry ? 0 : Number.POSITIVE_INFINITY,
-    };
-  }
-
   /** The job that makes the tip durable, or confirms it. */
   private flushJob(): PreparedCommit {
-    return prepareFlush(this.storage, this.lock, this.file.identity, this.tip());
-  }
-
-  private run(prepared: PreparedCommit, written?: () => void): Promise<void> {
-    let isWritten: () => void = () => {};
-    const writtenPromise = new Promise<void>((resolve) => {
-      isWritten = () => {
-        inFlight.isWritten = true;
-        resolve();
-        written?.();
-        written = undefined;
-      };
-    });
-    const done = this.storage.run(prepared.job, isWritten).then(
-      () => {
-        this.settle(inFlight, prepared, isWritten);
-      },
-      (error: unknown) => {
-        const failure = this.translate(error, prepared.cost.bytes);
-        this.lastFailure = failure;
-        this.settle(inFlight, undefined, isWritten);
-        throw failure;
-      },
-    );
-    // A failure is told to whoever awaits the commit; those who only wait for its end go on.
-    const ended = done.then(
-      () => {},
-      () => {},
-    );
-    const inFlight: InFlight = {
-      tip: prepared.tip,
-      written: writtenPromise,
-      isWritten: false,
-      done: ended,
-      outcome: done,
-    };
-    this.inFlight = inFlight;
-    return done;
-  }
-
-  private settle(
-    inFlight: InFlight,
-    prepared: PreparedCommit | undefined,
-    isWritten: () => void,
-  ): void {
-    if (this.inFlight === inFlight) this.inFlight = undefined;
-    if (prepared !== undefined) this.count(prepared.cost);
-    isWritten();
-  }
-
-  private runSync(prepared: PreparedCommit): void {
-    try {
-      this.storage.runSync(prepared.job);
-    } catch (error) {
-      throw this.translate(error, prepared.cost.bytes);
-    }
-    this.count(prepared.cost);
-  }
-
-  /** Waits here for the jobs in flight; the lock file then says what became of them. */
-  private drain(): void {
-    if (this.inFlight === undefined) return;
-    this.storage.runSync(new Job());
-    this.inFlight = undefined;
-  }
-
-  private count(cost: Readonly<CommitCounts>): void {
-    this.counts.count += cost.count;
-    this.counts.pages += cost.pages;
-    this.counts.runs += cost.runs;
-    this.counts.bytes += cost.bytes;
-    this.counts.flushes += cost.flushes;
+    return prepareFlush(this.storage, this.lock, this.file.identity, this.jobs.tip);
   }
 
   // Failures
-
-  private translate(error: unknown, bytes: number): unknown {
-    if (!isNativeError(error)) return error;
-    if (this.lock.poisoned) return poisonedError(this.path, this.lock, error);
-    // A job behind one that failed is not run: it failed for the same reason.
-    if (error.code === 'ECANCELED' && this.lastFailure !== undefined) return this.lastFailure;
-    if (isDiskFull(error)) return diskFullError(this.path, bytes, error);
-    return ioError(this.path, error);
-  }
 
   private readonly lockFailed = (error: unknown): never => {
     if (this.isClosed) throw this.closedError();
@@ -558,12 +428,12 @@ export class Pager {
    * of its pages later is damage and no step back; and gives the unused growth step back (rule 6).
    */
   private tidy(): void {
-    if (this.options.readOnly || this.inFlight !== undefined) return;
+    if (this.options.readOnly || this.jobs.inFlight !== undefined) return;
     if (this.lock.poisoned || !this.storage.tryAcquireWriter()) return;
     try {
       if (this.lock.commitInProgress >= 0) return;
-      if (this.counts.count > 0) this.confirm();
-      this.length.giveBack(this.dropUnneeded(this.tip()));
+      if (this.jobs.counts.count > 0) this.confirm();
+      this.length.giveBack(this.dropUnneeded(this.jobs.tip));
     } finally {
       this.storage.releaseWriter();
     }
@@ -571,11 +441,11 @@ export class Pager {
 
   /** Writes a confirming meta, when D is the newest and its own meta is of one flush. */
   private confirm(): void {
-    const tip = this.tip();
+    const tip = this.jobs.tip;
     if (tip.entry !== tip.durableEntry) return;
     if (readMeta(this.storage, tip.durableSlot)?.kind !== META_KIND.oneFlush) return;
     // The job gives the lock back once; `tidy` keeps its own hold.
     this.storage.tryAcquireWriter();
-    this.runSync(this.flushJob());
+    this.jobs.runSync(this.flushJob());
   }
 }

@@ -166,7 +166,10 @@ export function finishDeadCommit(
   const reserved = Math.max(meta.idsReservedUntil, lock.idsReservedUntil);
   const bytes = metaBytes(storage, identity, roots, slot, meta.kind, since, reserved);
   flushMeta(job, bytes, slot);
-  if (newer) job.store(WORD.publishedEntry, entry).store(WORD.published, shortId(id));
+  if (newer) {
+    job.store(WORD.publishedEntry, entry).store(WORD.published, shortId(id));
+    job.store(WORD.commits, (lock.load(WORD.commits) + 1) | 0);
+  }
   job.store(WORD.durable, entry + 1).store(WORD.commitInProgress, 0);
   poisonOnFailure(job);
   storage.runSync(job);

@@ -11,13 +11,20 @@ import { tellAbandoned } from './diagnostics.ts';
 import type { Iteration } from './entry-iterator.ts';
 import type { PinnedSnapshot } from './pinned-snapshot.ts';
 
+/** What is known of an iteration that nobody has any more. */
+interface Left {
+  readonly pager: Pager;
+  readonly pinned: PinnedSnapshot;
+}
+
 export class Abandoned {
   /** Iterations and snapshots that have begun and not ended. */
   iterators = 0;
-  private readonly registry = new FinalizationRegistry((pinned: PinnedSnapshot) => {
+  private readonly registry = new FinalizationRegistry(({ pager, pinned }: Left) => {
     this.iterators--;
     pinned.release();
-    tellAbandoned(pinned.path, 'iterator', pinned.roots.id);
+    // Closing the database has ended it.
+    if (!pager.closed) tellAbandoned(pinned.path, 'iterator', pinned.roots.id);
   });
 
   /** An iteration on a kept snapshot, which lets go of it in any case. */
@@ -36,7 +43,7 @@ export class Abandoned {
         pinned.release();
       },
     };
-    registry.register(iteration, pinned, iteration);
+    registry.register(iteration, { pager, pinned }, iteration);
     return iteration;
   }
 }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { WORD } from '../../src/format/lock-file.ts';
 import { growthStep } from '../../src/pager/file-length.ts';
 import { seed } from '../frame/seed.ts';
 import { History } from '../support/sim-history.ts';
@@ -37,6 +38,9 @@ describe('rule 7', () => {
       removeAll(process);
       for (let i = 0; i < 3; i++) process.commit(new Map([[i, 30]]));
       expect(machine.disk.sizeBytes).toBeLessThanOrEqual(growthStep(machine.disk.sizeBytes));
+      // A cut takes what was written ahead with it; the commit that cut the file used to say otherwise.
+      const filePages = machine.disk.sizeBytes / SIM.pageSize;
+      expect(process.pager.lock.load(WORD.writtenUntil)).toBeLessThanOrEqual(filePages);
       process.check(process.published, process.history.stateOf(process.published.id));
     },
   );
