@@ -67,7 +67,7 @@ export function setMapBitsBelow(
   s.i32[(o >> 2) + HEADER_WORDS + 2 * fanout + i] = bits | 0;
 }
 
-/** The children of the interior page at `from`, with all that is kept of them, go to that at `to`. */
+/** Copies the children of the interior page at `from`, with all that is kept of them, to `to`. */
 export function copyMapChildren(
   source: Segment,
   from: number,

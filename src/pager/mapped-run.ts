@@ -6,9 +6,19 @@
 import { CHUNK_BYTES, type Geometry } from '../format/geometry.ts';
 import { chunkChecksumAt } from '../format/overflow.ts';
 import { PAGE_TYPE, slotCount } from '../format/page-header.ts';
-import { hashChunk } from './chunk-checksum.ts';
-import type { MappedPages } from './mapped-pages.ts';
+import { hashChunk, type Secret } from './chunk-checksum.ts';
+import type { PageReader } from './page-reader.ts';
 import type { Storage } from './storage.ts';
+
+/** What of the file's pages the checks of a run need: MappedPages says what each does. */
+export interface RunPages extends PageReader {
+  readonly secret: Secret;
+  readonly verifiesChecksums: boolean;
+  bytesAt(page: number, from: number, length: number): number;
+  isChecked(page: number, birth: number): boolean;
+  setChecked(page: number, birth: number): void;
+  corruption(page: number, what: string): Error;
+}
 
 /** A run as its reference in a leaf names it; `length` is that of the value. */
 export interface RunReference {
@@ -22,7 +32,7 @@ export interface RunReference {
  * to), each of them once.
  */
 export function findRun(
-  pages: MappedPages,
+  pages: RunPages,
   storage: Pick<Storage, 'hash'>,
   run: RunReference,
   from: number,
@@ -51,7 +61,7 @@ export function findRun(
 }
 
 /** Checks that a head page is there, with as many checksums as the value has chunks for it. */
-function requireHead(pages: MappedPages, run: RunReference, head: number): void {
+function requireHead(pages: RunPages, run: RunReference, head: number): void {
   const page = run.page + head;
   const o = pages.find(page, run.birth, PAGE_TYPE.overflow);
   const expected = checksumsOn(pages.geometry, run.length, head);
@@ -65,7 +75,7 @@ function requireHead(pages: MappedPages, run: RunReference, head: number): void 
 
 /** Checks a chunk when it is touched for the first time. */
 function requireChunk(
-  pages: MappedPages,
+  pages: RunPages,
   storage: Pick<Storage, 'hash'>,
   run: RunReference,
   chunk: number,
@@ -83,7 +93,7 @@ function requireChunk(
 
 /** Whether a chunk matches its checksum on the head page, which was found before. */
 export function chunkOfRunIsIntact(
-  pages: MappedPages,
+  pages: RunPages,
   storage: Pick<Storage, 'hash'>,
   { page, length }: RunReference,
   chunk: number,
