@@ -29,8 +29,9 @@ export interface PageReader {
   find(page: number, birth: number, type: number): number;
 
   /**
-   * Overflow runs: calls for a run's parts. Returns the byte offset in `segment` of the run's first
-   * payload byte after checking the head pages and the chunks that hold bytes [from, to).
+   * Overflow runs: calls for a run's parts. Checks the head pages and the chunks that hold payload
+   * bytes [from, to), and returns where payload byte 0 has its place, as a byte offset in `segment`:
+   * bytes [from, to) lie there. Byte 0 itself need not, and the offset may be negative.
    */
   findRun(page: number, birth: number, length: number, from: number, to: number): number;
 }
