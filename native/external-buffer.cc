@@ -12,11 +12,14 @@ ExternalBuffer::~ExternalBuffer() {
 }
 
 bool ExternalBuffer::make(napi_env env, void* data, size_t length) {
-  auto account = std::make_unique<Account>();
+  // Node's from here on, but where it refuses such buffers: it calls onReleased even for one that it
+  // could not make.
+  auto* account = new Account();
   napi_value buffer = nullptr;
-  const napi_status status = napi_create_external_arraybuffer(env, data, length, onReleased,
-                                                              account.get(), &buffer);
+  const napi_status status =
+      napi_create_external_arraybuffer(env, data, length, onReleased, account, &buffer);
   if (status == napi_no_external_buffers_allowed) {
+    delete account;
     throwCoded(env, "ERR_NO_EXTERNAL_BUFFERS",
                "This build of Node.js refuses ArrayBuffers over memory outside its own heap "
                "(the memory cage of Electron and of V8's sandbox): no file can be mapped in it");
@@ -28,7 +31,7 @@ bool ExternalBuffer::make(napi_env env, void* data, size_t length) {
     if (!pending) napi_throw_error(env, nullptr, "napi_create_external_arraybuffer failed");
     return false;
   }
-  account_ = account.release();
+  account_ = account;
   account_->taken = static_cast<int64_t>(length);
   Environment::of(env)->leaveCounted(env, account_->taken);
   adjustExternalMemory(env, -account_->taken);

@@ -61,7 +61,7 @@ Failure writeFully(int descriptor, struct iovec* pieces, size_t count, uint64_t 
 }
 
 Failure writeZeros(int descriptor, uint64_t offset, uint64_t length) {
-  constexpr size_t kAtOnce = 64;  // 4 MiB a call
+  constexpr size_t kAtOnce = 64;
   while (length > 0) {
     struct iovec pieces[kAtOnce];
     size_t count = 0;

@@ -15,6 +15,7 @@ import { DEFAULT_PAGE_SIZE, SEGMENT_BYTES } from './format/geometry.ts';
 import { type CheckedOptions, checkOpenOptions, type OpenOptions } from './options.ts';
 import { createFile, initialise } from './pager/create-file.ts';
 import { isDiskFull, isNativeError } from './pager/failures.ts';
+import { WINDOW_BYTES } from './pager/mapped-pages.ts';
 import { MappedStorage } from './pager/mapped-storage.ts';
 import { openFile } from './pager/open-file.ts';
 import { Pager } from './pager/pager.ts';
@@ -96,6 +97,7 @@ function openStorage(storage: MappedStorage, options: CheckedOptions): Database 
   const file = openFile(storage, {
     addressSpace: options.addressSpace,
     segmentBytes: SEGMENT_BYTES,
+    windowBytes: WINDOW_BYTES,
     lockTimeout: options.lockTimeout,
     maxReaders: options.maxReaders,
     verify: options.verify,

@@ -205,6 +205,7 @@ export class StoreHandle<K, V, D> implements StoreOf<K, V, D> {
         const { encoded } = this;
         definition.encodeValue(value, encoded);
         tree.put(bytes, length, encoded.bytes, encoded.start, encoded.end);
+        encoded.clear();
       }
       return value;
     });
@@ -269,6 +270,7 @@ export class StoreHandle<K, V, D> implements StoreOf<K, V, D> {
     definition.encodeValue(value, encoded);
     // Noted before the key's codec runs: it may be the user's, and put something else.
     const { bytes: valueBytes, start, end } = encoded;
+    encoded.clear();
     const keyLength = definition.key.encode(definition.keyFormat, key);
     const bytes = new Uint8Array(keyLength + end - start);
     bytes.set(definition.key.bytes.subarray(0, keyLength));

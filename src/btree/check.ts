@@ -18,7 +18,7 @@ import {
   entriesBelow,
 } from '../format/branch.ts';
 import type { TreeRoot } from '../format/catalogue.ts';
-import { BRANCH_SLOT_BYTES, LEAF_SLOT_BYTES } from '../format/geometry.ts';
+import { BRANCH_SLOT_BYTES, CHUNK_BYTES, LEAF_SLOT_BYTES } from '../format/geometry.ts';
 import {
   fixedBytes,
   headOf,
@@ -275,6 +275,7 @@ class TreeCheck {
 
   private checkRun(s: Segment, at: number): void {
     const page = packedPage(s, at);
+    const birth = packedBirth(s, at);
     const length = overflowLength(s, at);
     const pages = this.pages.geometry.overflowPages(length);
     this.report.overflowPages += pages;
@@ -282,7 +283,13 @@ class TreeCheck {
       this.problem('REACHED_TWICE', page, 'more than one value has this overflow run');
     } else if (this.options.values === true) {
       try {
-        this.pages.findRun(page, packedBirth(s, at), length, 0, length);
+        // A chunk at a time: what lies in two windows of the mapping is copied to be looked at.
+        let from = 0;
+        do {
+          const to = Math.min(length, from + CHUNK_BYTES);
+          this.pages.findRun(page, birth, length, from, to);
+          from = to;
+        } while (from < length);
       } catch (error) {
         const problems = this.options.problems;
         if (problems === undefined || !(error instanceof CorruptionError)) throw error;

@@ -136,6 +136,12 @@ export class EntryView {
     this.valueStart = start + from;
     this.valueEnd = start + to;
   }
+
+  /** The value was a copy, which may be large: nothing of it is kept here. */
+  letGoOfCopy(): void {
+    this.valueSegment = NO_SEGMENT;
+    this.pages.segment = NO_SEGMENT;
+  }
 }
 
 function tooLong(entry: EntryView, length: number): never {

@@ -5,8 +5,9 @@
  * so that a get and a put copy once. `registry.ts` turns the one into the other.
  *
  * Invariants, for every format:
- * 1. What `read` returns owns its memory: no view on `bytes`, which is a mapped segment (a write
- *    into it kills the process) or a scratch that the next call overwrites.
+ * 1. What `read` returns owns its memory: no view on `bytes`, which is a window on the mapping (a
+ *    write into it kills the process) or a scratch that the next call overwrites. Only `adopt` is
+ *    given bytes that it may keep.
  * 2. What `encode` leaves in an EncodedValue is never overwritten by a codec, however many values
  *    are encoded before it is copied. So a codec may call back into the database (db.get in a
  *    custom `encode`, a getter, toJSON) without disturbing a value that is on its way.
@@ -94,6 +95,10 @@ export class EncodedValue {
   start = 0;
   end = 0;
 
+  clear(): void {
+    this.set(EMPTY, 0, 0);
+  }
+
   set(bytes: Uint8Array, start: number, end: number): void {
     this.bytes = bytes;
     this.start = start;
@@ -115,6 +120,6 @@ export interface ValueFormat<V> {
    * Errors: ValueUnreadableError, with the cause.
    */
   read(bytes: Uint8Array, start: number, end: number): V;
-  /** The same, of bytes that nobody else has, where the value can be made of them as they are. */
-  adopt?(bytes: Uint8Array, start: number, end: number): V;
+  /** The value that those bytes are, all of them, which nobody else has: it may keep them. */
+  adopt?(bytes: Uint8Array): V;
 }

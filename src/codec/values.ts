@@ -29,7 +29,7 @@ export const bytesValue: ValueFormat<Uint8Array> = {
   },
 
   read: ownedCopy,
-  adopt: (bytes, start, end) => bytes.subarray(start, end),
+  adopt: (bytes) => bytes,
 };
 
 const NOTHING: Uint8Array = new Uint8Array(0);

@@ -18,7 +18,10 @@ export const PAGE_SIZES: readonly number[] = [4096, 8192, 16384, 32768, 65536];
 export const MIN_PAGE_SIZE = 256;
 export const MAX_PAGE_SIZE = 65536;
 
-/** One ArrayBuffer each: Node 20 refuses larger ones, and offsets stay below 2^31. */
+/**
+ * No overflow run leaves its segment: a value can be seen whole through one ArrayBuffer, whose
+ * offsets stay below 2^31.
+ */
 export const SEGMENT_BYTES: number = 2 ** 30;
 
 /** One checksum covers this much of an overflow run's payload. */

@@ -13,7 +13,8 @@
  *     28     2     bytes in holes of the heap
  *     30     2     flags
  *
- * `o` is always the byte offset of the page in its segment.
+ * `o` is always the byte offset of the page in the segment that its reader left beside it; it is
+ * never worked out from the page's number.
  */
 
 import type { Segment } from './segment.ts';

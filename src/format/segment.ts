@@ -1,7 +1,7 @@
 /**
- * A segment: one stretch of memory that holds whole pages, and the views through which all of the
- * engine reads it. A segment of the file lies on the mapping and must never be written; a segment
- * of dirty pages is private memory. Every hot function sees this one class with these view types.
+ * A segment: one stretch of memory, and the views through which all of the engine reads it. It is a
+ * window on the mapping, which must never be written, or private memory with dirty pages, or a copy
+ * of bytes that lie in two windows. Every hot function sees this one class with these view types.
  */
 export class Segment {
   readonly bytes: Uint8Array;
@@ -14,8 +14,9 @@ export class Segment {
   constructor(buffer: ArrayBufferLike, isCopy = false) {
     this.isCopy = isCopy;
     this.bytes = new Uint8Array(buffer);
-    this.u16 = new Uint16Array(buffer);
-    this.i32 = new Int32Array(buffer);
+    // Of a copy's last odd bytes only `bytes` knows.
+    this.u16 = new Uint16Array(buffer, 0, buffer.byteLength >> 1);
+    this.i32 = new Int32Array(buffer, 0, buffer.byteLength >> 2);
   }
 }
 

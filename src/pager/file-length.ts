@@ -59,7 +59,11 @@ export class FileLength {
       this.diskWasFull = true;
       if (this.growTo(needed)) return zeros;
       this.storage.grow(placement.roots.filePages * pageSize);
-      return { from: zeros.from, until: zeros.from, writtenUntil };
+      return {
+        from: zeros.from,
+        until: zeros.from,
+        writtenUntil: Math.max(writtenUntil, zeros.from),
+      };
     }
     const longest = pastAll(retained, needed);
     if (filePages - longest > stepPages) {
@@ -94,7 +98,7 @@ export class FileLength {
   ): Zeros {
     const from = pastAll(retained, placement.roots.filePages);
     if (from <= writtenUntil || placement.pages.length > SMALL_COMMIT_PAGES) {
-      return { from, until: from, writtenUntil };
+      return { from, until: from, writtenUntil: Math.max(writtenUntil, from) };
     }
     const { pageSize } = this.pages.geometry;
     const ahead = Math.max(MIN_ZERO_BYTES, (from * pageSize) / 16);

@@ -38,7 +38,7 @@ const NO_SEGMENT = new Segment(new ArrayBuffer(0));
  * collects the young generation when 32 MiB of young buffers are followed by one more: to open a
  * file and find one key touches three or four windows.
  */
-const WINDOW_BYTES = 2 ** 22;
+export const WINDOW_BYTES: number = 2 ** 22;
 
 /** Pages of the file behind `storage`, for all snapshots of one handle. */
 export class MappedPages implements PageReader {
@@ -68,13 +68,14 @@ export class MappedPages implements PageReader {
     secret: Secret,
     verify: Verify,
     mappedBytes: number,
+    windowBytes: number,
   ) {
     this.storage = storage;
     this.geometry = geometry;
     this.secret = secret;
     this.verify = verify;
     this.mappedPages = mappedBytes / geometry.pageSize;
-    this.windowBytes = Math.min(WINDOW_BYTES, geometry.segmentBytes);
+    this.windowBytes = windowBytes;
     this.shift = Math.log2(this.windowBytes / geometry.pageSize);
     this.mask = (1 << this.shift) - 1;
     this.pageShift = geometry.pageShift;
@@ -85,7 +86,8 @@ export class MappedPages implements PageReader {
   /** The same file, each page verified whenever it is touched. */
   strict(): MappedPages {
     const mappedBytes = this.mappedPages * this.geometry.pageSize;
-    return new MappedPages(this.storage, this.geometry, this.secret, 'always', mappedBytes);
+    const { storage, geometry, secret, windowBytes } = this;
+    return new MappedPages(storage, geometry, secret, 'always', mappedBytes, windowBytes);
   }
 
   find(page: number, birth: number, type: number): number {
@@ -267,7 +269,7 @@ export class MappedPages implements PageReader {
   }
 
   /** Whether the file has those pages, and they are mapped. */
-  private exists(page: number, count: number): boolean {
+  exists(page: number, count: number): boolean {
     if (page + count > this.knownPages) {
       const bytes = this.storage.sizeBytes();
       this.knownPages = Math.floor(bytes / this.geometry.pageSize);
@@ -284,8 +286,7 @@ export class MappedPages implements PageReader {
 
   private copyOf(page: number, from: number, length: number): Segment {
     const { pageSize } = this.geometry;
-    // Whole words, so that all of the views cover it.
-    const copy = new Segment(new ArrayBuffer((length + 3) & ~3), true);
+    const copy = new Segment(new ArrayBuffer(length), true);
     this.forEachPart(page, Math.ceil((from + length) / pageSize), (part, count) => {
       const at = (part - page) * pageSize - from;
       const skip = Math.max(0, -at);
@@ -307,7 +308,8 @@ export class MappedPages implements PageReader {
     return window;
   }
 
-  private requirePages(page: number, count: number): void {
+  /** Throws CorruptionError unless the file has those pages. */
+  requirePages(page: number, count: number): void {
     if (!this.exists(page, count)) {
       const fileBytes = this.storage.sizeBytes();
       throw new CorruptionError(

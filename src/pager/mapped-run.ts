@@ -14,6 +14,7 @@ import type { Storage } from './storage.ts';
 export interface RunPages extends PageReader {
   readonly secret: Secret;
   readonly verifiesChecksums: boolean;
+  requirePages(page: number, count: number): void;
   bytesAt(page: number, from: number, length: number): number;
   isChecked(page: number, birth: number): boolean;
   setChecked(page: number, birth: number): void;
@@ -46,7 +47,7 @@ export function findRun(
     throw pages.corruption(page, `overflow run of ${count} pages leaves its segment`);
   }
   // Before anything of it is looked at: the whole run has to be in the file.
-  pages.bytesAt(page, count * pageSize, 0);
+  pages.requirePages(page, count);
   const firstChunk = Math.floor(from / CHUNK_BYTES);
   const lastChunk = to > from ? Math.floor((to - 1) / CHUNK_BYTES) : -1;
   const lastHead = Math.max(0, Math.floor(lastChunk / checksumsPerHead));

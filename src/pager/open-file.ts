@@ -34,6 +34,8 @@ import type { Storage } from './storage.ts';
 export interface OpenFileOptions {
   readonly addressSpace: number;
   readonly segmentBytes: number;
+  /** See mapped-pages.ts; divides a segment. */
+  readonly windowBytes: number;
   readonly lockTimeout: number;
   readonly maxReaders: number;
   readonly verify: Verify;
@@ -75,7 +77,8 @@ export function openFile(storage: Storage, options: OpenFileOptions): OpenedFile
     const geometry = new Geometry(newest.pageSize, options.segmentBytes);
     const mappedBytes = storage.map(options.addressSpace, options.segmentBytes);
     const secret = { low: newest.secretLow, high: newest.secretHigh };
-    const pages = new MappedPages(storage, geometry, secret, options.verify, mappedBytes);
+    const { verify, windowBytes } = options;
+    const pages = new MappedPages(storage, geometry, secret, verify, mappedBytes, windowBytes);
     const alone = !storage.isLocked(LOCK_BYTE.firstSlot, ALL_SLOTS);
     const lockIdentity = lockFileIdentity(storage, identity);
     let lock: LockWords;

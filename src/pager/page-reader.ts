@@ -14,8 +14,8 @@ import type { Segment } from '../format/segment.ts';
 /** Pages of one snapshot, or of one write transaction. */
 export interface PageReader {
   readonly geometry: Geometry;
-  /** The segment of the page found last. */
-  readonly segment: Segment;
+  /** The segment of the page found last, or the copy that the last part of a run was read from. */
+  segment: Segment;
   /** Pages found so far: a count to prove O(log n) with. */
   visits: number;
 
@@ -30,8 +30,8 @@ export interface PageReader {
 
   /**
    * Overflow runs: calls for a run's parts. Checks the head pages and the chunks that hold payload
-   * bytes [from, to), and returns where payload byte 0 has its place, as a byte offset in `segment`:
-   * bytes [from, to) lie there. Byte 0 itself need not, and the offset may be negative.
+   * bytes [from, to), and returns where payload byte 0 has its place, as an offset in `segment`, in
+   * which bytes [from, to) lie. Byte 0 itself need not, and the offset may be negative.
    */
   findRun(page: number, birth: number, length: number, from: number, to: number): number;
 }

@@ -75,8 +75,8 @@ export function walkBornSince(
     }
     const found = pages.faultOf(page, birth, type);
     if (found !== undefined) return fault(found);
+    const o = pages.bytesAt(page, 0, geometry.pageSize);
     const s = pages.segment;
-    const o = (page % geometry.pagesPerSegment) * geometry.pageSize;
     if (level >= 0 && pageLevel(s, o) !== level) {
       return fault(`of level ${pageLevel(s, o)}, its parent expects ${level}`);
     }
@@ -100,6 +100,7 @@ function runFaultOf(
   if (page + count > roots.filePages) return 'an overflow run that leaves the file';
   if (inSegment + count > geometry.pagesPerSegment)
     return 'an overflow run that leaves its segment';
+  if (!pages.exists(page, count)) return 'an overflow run that is past the end of the file';
   const heads = geometry.overflowHeads(length);
   const chunks = Math.ceil(length / CHUNK_BYTES);
   for (let head = 0; head < heads; head++) {

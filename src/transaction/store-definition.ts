@@ -94,8 +94,10 @@ export function requireSame(
 export function readValue<K, V>(definition: StoreDefinition<K, V>, found: EntryView): V {
   const { valueSegment, valueStart, valueEnd } = found;
   const { valueFormat } = definition;
+  if (valueSegment.isCopy) found.letGoOfCopy();
   if (valueSegment.isCopy && valueFormat.adopt !== undefined) {
-    return valueFormat.adopt(valueSegment.bytes, valueStart, valueEnd);
+    const { bytes } = valueSegment;
+    if (valueStart === 0 && valueEnd === bytes.length) return valueFormat.adopt(bytes);
   }
   return valueFormat.read(valueSegment.bytes, valueStart, valueEnd);
 }

@@ -137,6 +137,8 @@ export class WriteTransactionReader extends BaseReader implements WriteTransacti
   /** From now on everything throws TRANSACTION_CLOSED. */
   end(): void {
     this.isActive = false;
+    // The object may be kept until the next transaction, and the value is the user's.
+    this.encoded.clear();
   }
 
   get active(): boolean {

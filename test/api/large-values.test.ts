@@ -108,6 +108,7 @@ test("values that lie in two windows of the mapping, or in many, are read whole 
     for (let i = 0; i < sizes.length; i++) {
       const value = bytes.get(i)!;
       expect(Buffer.compare(value, contentOf(i))).toBe(0);
+      expect(value.buffer.byteLength).toBe(value.length);
       // A write into what was read changes neither the file nor the next read.
       value.fill(again);
       const text = Buffer.from(contentOf(i)).toString('hex', 0, 150_000);
@@ -120,4 +121,28 @@ test("values that lie in two windows of the mapping, or in many, are read whole 
   await db.close();
   const { problems } = await openFresh(path).verify();
   expect(problems).toEqual([]);
+});
+
+test('nothing keeps a large value that was put or read', async () => {
+  const db = openFresh(newPath(), { durability: 'manual' });
+  const held = async (): Promise<number> => {
+    for (let i = 0; i < 3; i++) {
+      globalThis.gc!();
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    return process.memoryUsage().arrayBuffers / 2 ** 20;
+  };
+  const stores = Array.from({ length: 6 }, (_store, i) =>
+    db.store(`s${i}`, { key: 'u32', value: 'string' }),
+  );
+  const before = await held();
+  for (const store of stores) await store.put(1, 'x'.repeat(20_000_000));
+  expect((await held()) - before).toBeLessThan(20);
+  for (const store of stores) expect(store.get(1)!.length).toBe(20_000_000);
+  expect((await held()) - before).toBeLessThan(20);
+  await db.write((tx) => {
+    for (const store of stores) tx.update(store, 1, (old) => `${old}.`);
+  });
+  await stores[0]!.put(2, 'small');
+  expect((await held()) - before).toBeLessThan(20);
 });

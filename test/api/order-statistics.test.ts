@@ -2,6 +2,7 @@
 
 import { expect, test } from 'vitest';
 import { SEGMENT_BYTES } from '../../src/format/geometry.ts';
+import { WINDOW_BYTES } from '../../src/pager/mapped-pages.ts';
 import { MappedStorage } from '../../src/pager/mapped-storage.ts';
 import { openFile } from '../../src/pager/open-file.ts';
 import { Pager } from '../../src/pager/pager.ts';
@@ -25,6 +26,7 @@ test('the pages visited are a few times the depth, wherever in 20,000 entries', 
   const file = openFile(storage, {
     addressSpace: SEGMENT_BYTES,
     segmentBytes: SEGMENT_BYTES,
+    windowBytes: WINDOW_BYTES,
     lockTimeout: 1000,
     maxReaders: 1024,
     verify: 'first-read',

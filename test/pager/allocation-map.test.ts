@@ -14,7 +14,7 @@ import { DEFAULT_SIM, newMachine, SimProcess } from '../support/sim-process.ts';
 import { Random } from '../support/sim-random.ts';
 
 // 1,792 pages to a bitmap page, 16 children to an interior one: 28,672 pages make three levels.
-const TINY = { ...DEFAULT_SIM, pageSize: 256, segmentBytes: 2 ** 20 };
+const TINY = { ...DEFAULT_SIM, pageSize: 256, segmentBytes: 2 ** 20, windowBytes: 2 ** 16 };
 const GEOMETRY = new Geometry(TINY.pageSize, TINY.segmentBytes);
 
 /** A database in which nothing but its maps has a meaning. */

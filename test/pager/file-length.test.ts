@@ -8,7 +8,7 @@ import { DEFAULT_SIM, newMachine, SimProcess } from '../support/sim-process.ts';
 import { Random } from '../support/sim-random.ts';
 
 const MIB = 2 ** 20;
-const SIM = { ...DEFAULT_SIM, segmentBytes: MIB, pageSize: 4096 };
+const SIM = { ...DEFAULT_SIM, segmentBytes: MIB, windowBytes: MIB / 4, pageSize: 4096 };
 
 function open(): { machine: SimMachine; process: SimProcess } {
   const machine = newMachine(SIM);

@@ -40,7 +40,7 @@ class World {
 
   /** The power fails; all that was flushed is there. */
   loseMachine(): void {
-    this.machine = new SimMachine(SIM.segmentBytes, this.flushed());
+    this.machine = new SimMachine(SIM.windowBytes, this.flushed());
   }
 
   flushed(): DiskImage {
@@ -283,7 +283,7 @@ describe('alone, the machine still running', () => {
     process.commit(new Map([[2, 50]]));
     process.storage.kill();
     const { machine } = world;
-    world.machine = new SimMachine(SIM.segmentBytes, backup);
+    world.machine = new SimMachine(SIM.windowBytes, backup);
     world.machine.shared = machine.shared;
     Object.assign(world.machine, { bootId: machine.bootId });
     const next = world.open();
@@ -358,6 +358,7 @@ describe("recover: 'previous'", () => {
     const file = openFile(storage, {
       addressSpace: 2 ** 30,
       segmentBytes: SIM.segmentBytes,
+      windowBytes: SIM.windowBytes,
       lockTimeout: 0,
       maxReaders: SIM.maxReaders,
       verify: 'first-read',
@@ -399,10 +400,10 @@ describe("recover: 'previous'", () => {
 
 describe('refused', () => {
   test('a file that is none of ours is NOT_A_DATABASE, and left as it is', () => {
-    const disk = new SimDisk(SIM.segmentBytes);
+    const disk = new SimDisk(SIM.windowBytes);
     disk.write(0, new TextEncoder().encode('SQLite format 3'.repeat(2000)), 0, 30_000);
     disk.flush();
-    const machine = new SimMachine(SIM.segmentBytes, disk.crashPoint().disk);
+    const machine = new SimMachine(SIM.windowBytes, disk.crashPoint().disk);
     expect(() => new World(machine).open()).toThrow(NotADatabaseError);
     expect(machine.disk.crashPoint().sectors.size).toBe(0);
   });

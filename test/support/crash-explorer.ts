@@ -130,7 +130,7 @@ export class Explorer {
     met.byDepth[depth] = (met.byDepth[depth] ?? 0) + 1;
     met.deepest = Math.max(met.deepest, depth);
     this.look(image);
-    const machine = new SimMachine(sim.segmentBytes, image, this.counts);
+    const machine = new SimMachine(sim.windowBytes, image, this.counts);
     if (random.chance(0.25)) machine.shared = garbage(random);
     const history = new History(allowed);
     const moments: Moment[] = this.record(machine, () => history);

@@ -91,11 +91,11 @@ export class RecordingStorage implements Storage {
     return this.machine.disk.read(target, fileOffset);
   }
   map(reserveBytes: number, segmentBytes: number): number {
-    if (segmentBytes !== this.machine.disk.segmentBytes) throw new Error('another segment size');
+    if (segmentBytes % this.machine.disk.segmentBytes !== 0) throw new Error('odd segments');
     return reserveBytes;
   }
   window(index: number, windowBytes: number): Segment {
-    if (windowBytes !== this.machine.disk.segmentBytes) throw new Error('segments are small here');
+    if (windowBytes !== this.machine.disk.segmentBytes) throw new Error('other windows');
     return this.machine.disk.segment(index);
   }
   grow(sizeBytes: number): void {

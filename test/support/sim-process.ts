@@ -31,6 +31,8 @@ import { Killed, type MachineCounts, noCounts, SimMachine } from './sim-machine.
 export interface SimOptions {
   readonly pageSize: number;
   readonly segmentBytes: number;
+  /** Smaller than segments, as in life: what confuses the two is found. The disk has such pieces. */
+  readonly windowBytes: number;
   readonly maxReaders: number;
   /** How a handle is made: a mutation gives another class. */
   readonly storage: (machine: SimMachine) => RecordingStorage;
@@ -43,6 +45,7 @@ export interface SimOptions {
 export const DEFAULT_SIM: SimOptions = {
   pageSize: 1024,
   segmentBytes: 2 ** 15,
+  windowBytes: 2 ** 13,
   maxReaders: 8,
   storage: (machine) => new RecordingStorage(machine),
 };
@@ -62,7 +65,7 @@ const IDENTITY = Buffer.from('a simulated database, 24', 'latin1');
 
 /** A machine with an empty database, flushed. */
 export function newMachine(options: SimOptions, counts: MachineCounts = noCounts()): SimMachine {
-  const machine = new SimMachine(options.segmentBytes, undefined, counts);
+  const machine = new SimMachine(options.windowBytes, undefined, counts);
   const storage = options.maker?.(machine) ?? new RecordingStorage(machine);
   initialise(storage, options.pageSize, IDENTITY);
   storage.close();
@@ -106,6 +109,7 @@ export class SimProcess {
     const file = openFile(storage, {
       addressSpace: 2 ** 30,
       segmentBytes: options.segmentBytes,
+      windowBytes: options.windowBytes,
       lockTimeout: 0,
       maxReaders: options.maxReaders,
       verify: 'first-read',
