@@ -92,7 +92,7 @@ export function heapText({ withDatabase, without, mappedBytes, gets }: HeapRepor
   return table(
     head,
     [
-      row(`first GiB mapped, file of ${mapped} MiB, ${gets} searches`, withDatabase),
+      row(`file of ${mapped} MiB, ${gets} searches`, withDatabase),
       row('the same keys, no database', without),
     ],
     'lrrrr',

@@ -51,6 +51,8 @@ export class MappedPages implements PageReader {
   private readonly windows: Segment[] = [];
   /** Per window and page: the mark of the birth with which it was checked, 0 when it was not. */
   private readonly checked: Uint16Array[] = [];
+  /** By segment: the arrays that these tables are parts of. */
+  private readonly marks: Uint16Array[] = [];
   /** Pages that the file was last seen to have: none at or past this is touched. */
   private knownPages = 0;
   private readonly mappedPages: number;
@@ -136,10 +138,27 @@ export class MappedPages implements PageReader {
     if (table === undefined) {
       // Where there is a table there is a window: `find` relies on it.
       this.windowOf(page);
-      table = new Uint16Array(this.mask + 1);
+      table = this.tableOf(index);
       this.checked[index] = table;
     }
     table[page & this.mask] = markOf(birth);
+  }
+
+  /**
+   * The marks of a window, out of one array for each segment: V8 looks whether to collect when an
+   * array's memory is made, and an array for each window made it do so again and again.
+   */
+  private tableOf(index: number): Uint16Array {
+    const { pagesPerSegment } = this.geometry;
+    const first = index << this.shift;
+    const segment = first >> this.geometry.segmentShift;
+    let marks = this.marks[segment];
+    if (marks === undefined) {
+      marks = new Uint16Array(pagesPerSegment);
+      this.marks[segment] = marks;
+    }
+    const inSegment = first & (pagesPerSegment - 1);
+    return marks.subarray(inSegment, inSegment + this.mask + 1);
   }
 
   /** Whether checksums are to be compared of what is touched for the first time. */
