@@ -11,12 +11,11 @@ namespace coppice {
 namespace {
 
 constexpr size_t kVectors = 1024;  // IOV_MAX of Linux and macOS
-constexpr size_t kZeroBytes = 65536;
 // The most that one call writes. The page cache makes folios as large as the writes that fill it,
 // and whoever writes a page of a large folio later looks at each block of it: a commit of 8 pages
 // into folios of 1 MiB costs 0.11 ms of processor time, into 64 KiB 0.06 ms (docs/mmap.md).
 constexpr size_t kCallBytes = 65536;
-const uint8_t kZeros[kZeroBytes] = {};
+const uint8_t kZeros[kCallBytes] = {};
 
 // Steps over `written` bytes; returns how many vectors have been used up.
 size_t advance(struct iovec* pieces, size_t count, size_t written) {
@@ -61,17 +60,10 @@ Failure writeFully(int descriptor, struct iovec* pieces, size_t count, uint64_t 
 }
 
 Failure writeZeros(int descriptor, uint64_t offset, uint64_t length) {
-  constexpr size_t kAtOnce = 64;
   while (length > 0) {
-    struct iovec pieces[kAtOnce];
-    size_t count = 0;
-    uint64_t bytes = 0;
-    while (count < kAtOnce && bytes < length) {
-      const size_t part = static_cast<size_t>(std::min<uint64_t>(kZeroBytes, length - bytes));
-      pieces[count++] = {const_cast<uint8_t*>(kZeros), part};
-      bytes += part;
-    }
-    if (Failure failure = writeFully(descriptor, pieces, count, offset)) return failure;
+    const size_t bytes = static_cast<size_t>(std::min<uint64_t>(kCallBytes, length));
+    struct iovec piece = {const_cast<uint8_t*>(kZeros), bytes};
+    if (Failure failure = writeFully(descriptor, &piece, 1, offset)) return failure;
     offset += bytes;
     length -= bytes;
   }
@@ -98,7 +90,7 @@ Failure fileExtent(int descriptor, uint64_t* size, uint64_t* links) {
   struct statx extent = {};
   if (statx(descriptor, "", AT_EMPTY_PATH, STATX_SIZE | STATX_NLINK, &extent) == 0) {
     *size = extent.stx_size;
-    *links = extent.stx_nlink;
+    if (links != nullptr) *links = extent.stx_nlink;
     return {};
   }
   // Older kernels, and sandboxes that know no statx.
@@ -106,14 +98,13 @@ Failure fileExtent(int descriptor, uint64_t* size, uint64_t* links) {
   struct stat status = {};
   if (fstat(descriptor, &status) != 0) return Failure::of("fstat");
   *size = static_cast<uint64_t>(status.st_size);
-  *links = static_cast<uint64_t>(status.st_nlink);
+  if (links != nullptr) *links = static_cast<uint64_t>(status.st_nlink);
   return {};
 }
 
 Failure growFile(int descriptor, uint64_t size) {
   uint64_t now = 0;
-  uint64_t links = 0;
-  if (Failure failure = fileExtent(descriptor, &now, &links)) return failure;
+  if (Failure failure = fileExtent(descriptor, &now)) return failure;
   if (size <= now) return {};
 #ifdef __linux__
   int result = 0;

@@ -18,10 +18,10 @@ Failure writeZeros(int descriptor, uint64_t offset, uint64_t length);
 // Short only at the end of the file.
 Failure readFully(int descriptor, uint8_t* target, size_t length, uint64_t offset, size_t* read);
 
-// The length of the file, and how many names lead to it. Asks for nothing else: on Linux since 6.13
+// The length of the file, and how many names lead to it, when asked. Asks for nothing else: on Linux since 6.13
 // whoever asks for the times of a file makes the next write stamp it anew, and the next flush then
 // writes the inode too (docs/mmap.md, "The price of asking").
-Failure fileExtent(int descriptor, uint64_t* size, uint64_t* links);
+Failure fileExtent(int descriptor, uint64_t* size, uint64_t* links = nullptr);
 
 // Makes the file at least `size` long, with blocks behind what is new where the filesystem can.
 Failure growFile(int descriptor, uint64_t size);

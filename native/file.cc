@@ -102,9 +102,8 @@ Napi::Value NativeFile::status(const Info& info) {
 
 Napi::Value NativeFile::sizeBytes(const Info& info) {
   uint64_t size = 0;
-  uint64_t links = 0;
   if (!usable(info.Env())) return Value();
-  if (Failure failure = fileExtent(number(), &size, &links)) return report(info.Env(), failure);
+  if (Failure failure = fileExtent(number(), &size)) return report(info.Env(), failure);
   return Napi::Number::New(info.Env(), static_cast<double>(size));
 }
 

@@ -128,8 +128,7 @@ Failure Mapping::flush(int descriptor) {
     mapped = mappedBytes_;
   }
   uint64_t size = 0;
-  uint64_t links = 0;
-  if (Failure failure = fileExtent(descriptor, &size, &links)) return failure;
+  if (Failure failure = fileExtent(descriptor, &size)) return failure;
   // msync of a mapping made from a descriptor opened read-only returns 0 and writes nothing.
   if (writable_) {
     while (msync(base_, mapped, MS_SYNC) != 0) {

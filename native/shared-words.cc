@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <string>
@@ -25,13 +24,6 @@ struct Nascent {
 };
 thread_local Nascent* nascent = nullptr;
 
-Failure sizeOf(int descriptor, uint64_t* size) {
-  struct stat status = {};
-  if (fstat(descriptor, &status) != 0) return Failure::of("fstat");
-  *size = static_cast<uint64_t>(status.st_size);
-  return {};
-}
-
 // Writes zeros from the end of the file up to `wanted`: blocks that a full disk cannot refuse
 // later, when a store through the mapping would raise SIGBUS. One process at a time, or the zeros of one
 // could fall on words that another has stored already.
@@ -44,7 +36,7 @@ Failure fill(int descriptor, uint64_t wanted) {
   }
   if (!locked) return {EAGAIN, "fcntl"};
   uint64_t size = 0;
-  Failure failure = sizeOf(descriptor, &size);
+  Failure failure = fileExtent(descriptor, &size);
   if (!failure && size < wanted) {
     failure = writeZeros(descriptor, size, wanted - size);
   }
@@ -150,7 +142,7 @@ Napi::Value exportOpenShared(const Napi::CallbackInfo& info) {
   const int flags = (write ? O_RDWR : O_RDONLY) | (write && create ? O_CREAT : 0);
   Failure failure = anonymous ? openMemory(&descriptor) : openPath(path, flags, &descriptor);
   uint64_t size = 0;
-  if (!failure) failure = sizeOf(descriptor->number(), &size);
+  if (!failure) failure = fileExtent(descriptor->number(), &size);
   if (!failure && size < bytes) {
     if (!anonymous && !(write && create)) {
       throwCoded(env, "ERR_TOO_SHORT",

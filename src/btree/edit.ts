@@ -50,6 +50,12 @@ export class NewEntry {
   version = 0;
   expiry = 0;
 
+  /** Keeps nothing of what was put, which may be large. */
+  letGo(): void {
+    this.key = NO_BYTES;
+    this.value = NO_BYTES;
+  }
+
   /** What the value, or the reference to it, takes of the entry. */
   get storedBytes(): number {
     return this.runPage !== 0 ? OVERFLOW_REFERENCE_BYTES : this.end - this.start;

@@ -20,9 +20,8 @@ import {
   valueWord,
 } from '../format/leaf.ts';
 import { PAGE_FLAG, pageFlags, prefixLength, slotCount } from '../format/page-header.ts';
-import type { Segment } from '../format/segment.ts';
+import { NO_SEGMENT, type Segment } from '../format/segment.ts';
 import type { PageReader } from '../pager/page-reader.ts';
-import { NO_SEGMENT } from './path.ts';
 
 export class EntryView {
   readonly pages: PageReader;

@@ -7,15 +7,12 @@
  */
 
 import { CorruptionError } from '../errors.ts';
-import { Segment } from '../format/segment.ts';
+import { NO_SEGMENT, type Segment } from '../format/segment.ts';
 
 /** format/validate.ts lets no level above 48 pass; one more for the leaf. */
 const MAX_PATH = 50;
 /** A fraction, so that V8 knows the births to be doubles from the beginning. */
 const NO_BIRTH = 0.5;
-
-/** Stands where no page has been found yet, so that the field's class never changes. */
-export const NO_SEGMENT: Segment = new Segment(new ArrayBuffer(0));
 
 /** The type to give to PageReader.find for a root: a leaf or a branch. */
 export const ROOT_TYPE = 0;

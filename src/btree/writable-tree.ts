@@ -32,8 +32,6 @@ import { Tree } from './tree.ts';
  */
 const MOST_WATCHED = 64;
 
-const NO_BYTES = new Uint8Array(0);
-
 /** `changes` is never that. */
 const NEVER = -1;
 
@@ -100,9 +98,8 @@ export class WritableTree extends Tree {
       else if (insertEntry(edit) && last) this.tail = this.changes;
     }
     this.changing = false;
-    // The tree may be kept until the next transaction, and what was put may be large.
-    entry.key = NO_BYTES;
-    entry.value = NO_BYTES;
+    // The tree may be kept until the next transaction.
+    entry.letGo();
     return added;
   }
 

@@ -20,6 +20,9 @@ export class Segment {
   }
 }
 
+/** Stands where no page has been found yet, so that the class of a field never changes. */
+export const NO_SEGMENT: Segment = new Segment(new ArrayBuffer(0));
+
 /** The 48-bit number of a low word (as Int32Array reads it) and a high half-word. */
 export function u48(low: number, high: number): number {
   return high * 0x1_0000_0000 + (low >>> 0);

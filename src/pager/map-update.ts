@@ -88,9 +88,8 @@ export class MapUpdate {
     for (let i = 0; i < run.count; i++) this.places.push(run.page + i);
   }
 
-  /** Takes places until every map page that changes has one. Returns the places taken. */
-  settle(allocator: Allocator): Run[] {
-    const taken: Run[] = [];
+  /** Takes places until every map page that changes has one. */
+  settle(allocator: Allocator): void {
     for (;;) {
       const before = this.leaves.size;
       this.growLevels(this.levelFor(allocator.end));
@@ -100,13 +99,11 @@ export class MapUpdate {
       for (const run of allocator.take(Math.max(0, missing))) {
         this.set(run.page, run.count);
         this.offer(run);
-        taken.push(run);
       }
     }
     // What was offered and is not needed is free again; its bitmap pages change anyway.
     const needed = this.neededPages(this.levelFor(allocator.end));
     while (this.places.length > needed) this.clear(this.places.pop()!, 1);
-    return taken;
   }
 
   /** The last page in use, given that none at or past `end` is. */

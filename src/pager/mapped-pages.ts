@@ -16,7 +16,7 @@
 import { CorruptionError, StorageFaultError } from '../errors.ts';
 import type { Geometry } from '../format/geometry.ts';
 import { ownNumber, PAGE_TYPE, pageBirth, pageType } from '../format/page-header.ts';
-import { Segment } from '../format/segment.ts';
+import { NO_SEGMENT, Segment } from '../format/segment.ts';
 import { structureFault } from '../format/validate.ts';
 import type { Secret } from './chunk-checksum.ts';
 import { findRun } from './mapped-run.ts';
@@ -30,8 +30,6 @@ export type Verify = 'first-read' | 'always' | 'structure';
 function markOf(birth: number): number {
   return (birth & 0x7fff) | 0x8000;
 }
-
-const NO_SEGMENT = new Segment(new ArrayBuffer(0));
 
 /**
  * V8 begins to mark when external memory grows by 64 MiB (kExternalAllocationSoftLimit), and
@@ -173,7 +171,7 @@ export class MappedPages implements PageReader {
     const faults = Atomics.load(this.faultWords, 1);
     if (faults === this.faultsSeen) return false;
     this.faultsSeen = faults;
-    for (const table of this.checked) table?.fill(0);
+    this.dropChecks();
     return true;
   }
 
@@ -183,11 +181,15 @@ export class MappedPages implements PageReader {
       throw this.fault('a part of the file');
   }
 
+  private dropChecks(): void {
+    for (const table of this.checked) table?.fill(0);
+  }
+
   /** Before the next snapshot: tries to map the file again where it had been replaced. */
   healFaults(): void {
     if (Atomics.load(this.faultWords, 0) === 0) return;
     if (this.storage.remapFaults() === 0) this.knownPages = 0;
-    for (const table of this.checked) table?.fill(0);
+    this.dropChecks();
   }
 
   /**
@@ -222,9 +224,8 @@ export class MappedPages implements PageReader {
    */
   faultOf(page: number, birth: number, type: number): string | undefined {
     if (page < this.geometry.firstPage || !this.exists(page, 1)) return 'it is past the file';
-    const s = this.windowOf(page);
-    const o = (page & this.mask) << this.pageShift;
-    this.segment = s;
+    const o = this.look(page);
+    const s = this.segment;
     const { low, high } = this.secret;
     if (!this.storage.pageIsIntact(s.bytes, o, this.geometry.pageSize, page, low, high)) {
       return 'its checksum does not hold';
@@ -242,16 +243,15 @@ export class MappedPages implements PageReader {
 
   /** For pages that have to be checked by their content anew, as a recovered file's are. */
   forget(): void {
-    for (const table of this.checked) table?.fill(0);
+    this.dropChecks();
     this.knownPages = 0;
   }
 
   private findFirst(page: number, birth: number, type: number): number {
     if (page < this.geometry.firstPage) throw this.corruption(page, 'a pointer to a meta slot');
     this.requirePages(page, 1);
-    const s = this.windowOf(page);
-    const o = (page & this.mask) << this.pageShift;
-    this.segment = s;
+    const o = this.look(page);
+    const s = this.segment;
     const identity = this.identityFault(s, o, page, birth, type);
     if (identity !== undefined) throw this.corruption(page, identity);
     if (this.verifiesChecksums) {
@@ -314,6 +314,12 @@ export class MappedPages implements PageReader {
       copy.bytes.set(this.windowOf(part).bytes.subarray(start + skip, end), at + skip);
     });
     return copy;
+  }
+
+  /** Leaves the window of a page that exists in `segment`, and returns the page's offset there. */
+  private look(page: number): number {
+    this.segment = this.windowOf(page);
+    return (page & this.mask) << this.pageShift;
   }
 
   /** The window of a page that exists. */

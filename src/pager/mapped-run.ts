@@ -10,6 +10,9 @@ import { hashChunk, type Secret } from './chunk-checksum.ts';
 import type { PageReader } from './page-reader.ts';
 import type { Storage } from './storage.ts';
 
+/** Scratch for one checksum. */
+const sum = new Uint8Array(8);
+
 /** What of the file's pages the checks of a run need: MappedPages says what each does. */
 export interface RunPages extends PageReader {
   readonly secret: Secret;
@@ -116,5 +119,3 @@ export function checksumsOn(geometry: Geometry, length: number, head: number): n
   const rest = Math.ceil(length / CHUNK_BYTES) - head * geometry.checksumsPerHead;
   return Math.max(0, Math.min(geometry.checksumsPerHead, rest));
 }
-
-const sum = new Uint8Array(8);

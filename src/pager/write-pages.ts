@@ -22,7 +22,7 @@ import {
   setPageBirth,
   setSlotCount,
 } from '../format/page-header.ts';
-import { Segment } from '../format/segment.ts';
+import { NO_SEGMENT, Segment } from '../format/segment.ts';
 import { hashChunk, type Secret } from './chunk-checksum.ts';
 import type { MappedPages } from './mapped-pages.ts';
 import type { PageWriter } from './page-reader.ts';
@@ -338,4 +338,3 @@ export class WritePages implements PageWriter {
 }
 
 const NO_BYTES = new Uint8Array(0);
-const NO_SEGMENT = new Segment(new ArrayBuffer(0));

@@ -100,7 +100,7 @@ export class WriteQueue {
   private syncCommits = 0;
   private readonly commits = new Set<Promise<void>>();
   /** The last transaction: see PrivateMemory.kept. */
-  private last: { core: WriteCore; tx: WriteTransactionReader | undefined } | undefined;
+  private readonly last: { core?: WriteCore; tx?: WriteTransactionReader } = {};
 
   constructor(pager: Pager, owner: object, events: QueueEvents) {
     this.pager = pager;
@@ -125,7 +125,7 @@ export class WriteQueue {
   callback<R>(fn: (tx: WriteTransactionReader) => R, durability: Durability): Work<R> {
     const run = (core: WriteCore): R => {
       const tx = new WriteTransactionReader(this.pager, core, this.owner);
-      this.last = { core, tx };
+      this.last.tx = tx;
       try {
         const result = fn(tx);
         requireNoPromise(result);
@@ -309,7 +309,7 @@ export class WriteQueue {
   private build(session: WriteSession, group: readonly Queued[]): Built | undefined {
     try {
       const core = new WriteCore(session, this.scratch);
-      this.last = { core, tx: this.last?.tx };
+      this.last.core = core;
       const outcomes = this.runGroup(core, group);
       // Stores that were only asked for are made with the next write, not by a failed one.
       const root = core.finish(outcomes.length > 0 ? this.events.newStores() : []);
