@@ -70,6 +70,25 @@ Failure writeZeros(int descriptor, uint64_t offset, uint64_t length) {
   return {};
 }
 
+Failure punchHole(int descriptor, uint64_t offset, uint64_t length) {
+  if (length == 0) return {};
+#ifdef __linux__
+  int result = 0;
+  do {
+    result = fallocate(descriptor, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                       static_cast<off_t>(offset), static_cast<off_t>(length));
+  } while (result != 0 && errno == EINTR);
+  if (result == 0 || errno == EOPNOTSUPP || errno == ENOSYS) return {};
+  return Failure::of("fallocate");
+#elif defined(__APPLE__)  // not compiled by us
+  fpunchhole_t hole = {0, 0, static_cast<off_t>(offset), static_cast<off_t>(length)};
+  if (fcntl(descriptor, F_PUNCHHOLE, &hole) == 0 || errno == ENOTSUP || errno == EINVAL) return {};
+  return Failure::of("fcntl");
+#else
+  return {};
+#endif
+}
+
 Failure readFully(int descriptor, uint8_t* target, size_t length, uint64_t offset, size_t* read) {
   *read = 0;
   while (*read < length) {

@@ -15,6 +15,10 @@ namespace coppice {
 Failure writeFully(int descriptor, struct iovec* pieces, size_t count, uint64_t offset);
 Failure writeZeros(int descriptor, uint64_t offset, uint64_t length);
 
+// Gives the blocks of a range inside the file back: it reads as zeros then. Where the filesystem has
+// no holes nothing is done.
+Failure punchHole(int descriptor, uint64_t offset, uint64_t length);
+
 // Short only at the end of the file.
 Failure readFully(int descriptor, uint8_t* target, size_t length, uint64_t offset, size_t* read);
 

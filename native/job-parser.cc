@@ -78,6 +78,7 @@ class Parser {
       case Op::Write:
         return parsePieces(step);
       case Op::Zero:
+      case Op::Punch:
         return take("a file offset", 0, kMaxSafe, &step->fileOffset) &&
                take("a length", 0, kMaxSafe, &step->length);
       case Op::Store:

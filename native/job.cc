@@ -56,6 +56,8 @@ Outcome runStep(const Step& step, const Job& job, const JobHost& host, int cause
       return written(writePieces(pieces, step.pieceCount, host.descriptor));
     case Op::Zero:
       return written(writeZeros(host.descriptor, step.fileOffset, step.length));
+    case Op::Punch:
+      return written(punchHole(host.descriptor, step.fileOffset, step.length));
     case Op::Flush:
       // A full disk that a flush meets is no abort: what was written may be lost.
       return {host.mapping ? host.mapping->flush(host.descriptor) : flushFile(host.descriptor)};

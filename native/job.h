@@ -25,6 +25,7 @@ enum class Op {
   Release = 7,
   Guard = 8,
   StoreErrno = 9,
+  Punch = 10,
 };
 
 struct Piece {
@@ -40,7 +41,7 @@ struct Step {
   size_t pieceCount = 0;
   size_t pageBytes = 0;
   uint64_t secret = 0;
-  // Zero.
+  // Zero, Punch.
   uint64_t fileOffset = 0;
   uint64_t length = 0;
   // Store, Guard; StoreErrno (no value).

@@ -122,6 +122,8 @@ Napi::Value statusOf(Napi::Env env, int descriptor) {
   result.Set("inode", std::to_string(static_cast<uint64_t>(status.st_ino)));
   result.Set("kind", kindOf(status.st_mode));
   result.Set("sizeBytes", static_cast<double>(status.st_size));
+  // Whatever the block size of the filesystem, st_blocks counts 512 bytes.
+  result.Set("allocatedBytes", static_cast<double>(status.st_blocks) * 512);
   result.Set("links", static_cast<double>(status.st_nlink));
   result.Set("filesystem", filesystem);
   return result;

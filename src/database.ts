@@ -19,6 +19,7 @@ import { allRecords, catalogueKey } from './transaction/catalogue.ts';
 import { SlowReaderWatch, tellCommit } from './transaction/diagnostics.ts';
 import { Flusher } from './transaction/flusher.ts';
 import { LatestReader } from './transaction/latest.ts';
+import { checkLongWork, type LongWork } from './transaction/long-work.ts';
 import {
   type ManualTransaction,
   ManualWriteTransaction,
@@ -38,13 +39,13 @@ import {
 } from './transaction/store-options.ts';
 import {
   checkVerifyOptions,
-  type LongWork,
   type VerifyOptions,
   type VerifyReport,
   verifySnapshot,
 } from './transaction/verify.ts';
 import { WriteQueue } from './transaction/write-queue.ts';
 import type { WriteTransaction } from './transaction/write-transaction.ts';
+import { type CompactReport, compactDatabase } from './upkeep/compact.ts';
 
 /** A store of a database; see StoreOf. */
 export type Store<K, V> = StoreOf<K, V, Database>;
@@ -57,11 +58,6 @@ export interface StoreInfo {
   versions: boolean;
   expires: boolean;
   count: number;
-}
-export interface CompactReport {
-  bytesBefore: number;
-  bytesAfter: number;
-  pagesMoved: number;
 }
 export interface BackupReport {
   transaction: number;
@@ -315,12 +311,32 @@ export class Database implements Disposable, AsyncDisposable {
     }
   }
 
-  async compact(_options?: LongWork): Promise<CompactReport> {
-    return unsupported('compact');
+  /**
+   * Makes the file as short as its content allows, while everyone goes on reading and writing it:
+   * fills pages up, moves those at the end of the file forward, and cuts the end off. It works in
+   * small durable transactions; stopped or killed at any point it loses nothing. What a snapshot
+   * that stays open needs is not moved, so the file may stay longer until it is closed.
+   * Progress is told in entries, each of which is passed twice.
+   */
+  async compact(options: LongWork = {}): Promise<CompactReport> {
+    this.requireWritable();
+    checkLongWork('compact', options);
+    options.signal?.throwIfAborted();
+    const { pager, queue } = this;
+    const requireOpen = (): void => this.requireOpen();
+    return compactDatabase({ pager, queue, requireOpen }, options);
   }
+
+  /**
+   * Gives the disk back what the file has free inside, without making it shorter: extents of 1 MiB
+   * and more become holes, which are filled again when they are needed. Resolves to the bytes that
+   * the file takes less of the disk; on a filesystem without holes, to 0.
+   */
   async trim(): Promise<{ bytes: number }> {
-    return unsupported('trim');
+    this.requireWritable();
+    return { bytes: await this.pager.trim() };
   }
+
   async backup(
     _target: BackupTarget,
     _options?: LongWork & { since?: number; compact?: boolean },

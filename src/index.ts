@@ -13,7 +13,6 @@ export type {
   BackupReport,
   BackupSource,
   BackupTarget,
-  CompactReport,
   Database,
   Store,
   StoreInfo,
@@ -25,6 +24,7 @@ export type { OpenOptions } from './options.ts';
 export type { Durability } from './pager/write-session.ts';
 export type { StoreOf } from './store.ts';
 export type { Lazy } from './transaction/lazy.ts';
+export type { LongWork } from './transaction/long-work.ts';
 export type { ManualTransaction } from './transaction/manual-transaction.ts';
 export type { Leading, Prefix, RangeOptions } from './transaction/range.ts';
 export type { Blob, Entry, Reader, ValueView } from './transaction/reader.ts';
@@ -32,5 +32,6 @@ export type { Snapshot } from './transaction/snapshot.ts';
 export type { DatabaseStats } from './transaction/statistics.ts';
 export type { StoreRef } from './transaction/store-definition.ts';
 export type { KeyOf, StoreOptions, ValueOf } from './transaction/store-options.ts';
-export type { LongWork, VerifyOptions, VerifyReport } from './transaction/verify.ts';
+export type { VerifyOptions, VerifyReport } from './transaction/verify.ts';
 export type { PutOptions, WriteTransaction } from './transaction/write-transaction.ts';
+export type { CompactReport } from './upkeep/compact.ts';

@@ -20,8 +20,8 @@ import { MappedStorage } from './pager/mapped-storage.ts';
 import { openFile } from './pager/open-file.ts';
 import { Pager } from './pager/pager.ts';
 import { tellRecovery } from './transaction/diagnostics.ts';
+import type { LongWork } from './transaction/long-work.ts';
 import { unsupported } from './transaction/reader.ts';
-import type { LongWork } from './transaction/verify.ts';
 
 /** File systems whose locks and mappings do not hold between machines (statfs f_type, Linux). */
 const NETWORK_FILESYSTEMS: ReadonlyMap<number, string> = new Map([

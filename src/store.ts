@@ -4,10 +4,10 @@ import { EncodedValue } from './codec/codec.ts';
 import type { Durability } from './pager/write-session.ts';
 import type { LatestReader } from './transaction/latest.ts';
 import type { Lazy } from './transaction/lazy.ts';
+import type { LongWork } from './transaction/long-work.ts';
 import type { RangeOptions } from './transaction/range.ts';
 import { type Blob, type Entry, unsupported, type ValueView } from './transaction/reader.ts';
 import { readValue, type StoreDefinition, type StoreRef } from './transaction/store-definition.ts';
-import type { LongWork } from './transaction/verify.ts';
 import type { WriteCore } from './transaction/write-core.ts';
 import type { WriteQueue } from './transaction/write-queue.ts';
 import {

@@ -78,6 +78,9 @@ class FlatPages implements PageWriter {
   allocateRun(): number {
     throw new Error('no runs here');
   }
+  moveRun(): number {
+    throw new Error('no runs here');
+  }
   freeRun(): void {}
   commit(): void {
     this.transaction++;

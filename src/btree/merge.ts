@@ -65,7 +65,7 @@ export function mergeLeaf(edit: Edit): void {
 }
 
 /** Makes the list the entries of the leaf in region OWN and of child `there`, in order. */
-function listLeaves(edit: Edit, d: number, there: number, onLeft: boolean): void {
+export function listLeaves(edit: Edit, d: number, there: number, onLeft: boolean): void {
   const { pages, scratch } = edit;
   const { page, birth } = childAt(edit, d, there);
   const o = pages.find(page, birth, PAGE_TYPE.leaf);
@@ -170,7 +170,7 @@ function listBranches(edit: Edit, d: number, there: number): void {
 /**
  * Makes children `slot` and `slot + 1` of the branch at depth `d` one: `page`, with both's entries.
  */
-function joinChildren(edit: Edit, d: number, slot: number, page: number): void {
+export function joinChildren(edit: Edit, d: number, slot: number, page: number): void {
   const { pages, path } = edit;
   const o = findOnPath(pages, path, d);
   const s = pages.segment;

@@ -21,6 +21,7 @@ import { Edit } from './edit.ts';
 import { insertEntry, insertFirst, replaceEntry } from './insert.ts';
 import { type Bound, compareLeafKey } from './keys.ts';
 import { entryBytes } from './leaf-edit.ts';
+import { type FindPlace, type PackPass, packStep } from './pack.ts';
 import { freeTree, removeRange } from './remove-range.ts';
 import type { Scratch } from './scratch.ts';
 import { search } from './search.ts';
@@ -148,6 +149,17 @@ export class WritableTree extends Tree {
     freeTree(this.edit);
     this.changing = false;
     return entries;
+  }
+
+  /** One step of a pass of compaction: see pack.ts. It looks at no more than `most` leaves. */
+  pack(pass: PackPass, most: number, findPlace: FindPlace): void {
+    if (this.root.page === 0) {
+      pass.finished = true;
+      return;
+    }
+    this.begin();
+    packStep(this.edit, pass, most, findPlace);
+    this.changing = false;
   }
 
   /** To be called while the pages of the part that is undone are still there: cursors read them. */

@@ -26,6 +26,7 @@ import { type DatabaseIdentity, metaBytes, nextSlot, reservationAfter } from './
 import type { Placement } from './placement.ts';
 import { shortId } from './snapshot.ts';
 import type { Storage } from './storage.ts';
+import type { WritePages } from './write-pages.ts';
 import type { CommitCounts, Durability, Tip } from './write-session.ts';
 
 /** When more than this was born since D, a commit flushes twice, and its pages need no walk. */
@@ -46,6 +47,8 @@ export interface CommitRequest {
   readonly lock: LockWords;
   readonly identity: DatabaseIdentity;
   readonly placement: Placement;
+  /** What was placed. */
+  readonly pages: WritePages;
   readonly tip: Tip;
   readonly durability: Durability;
   readonly zeros: Zeros;
@@ -155,9 +158,11 @@ function writePlacement(request: CommitRequest, job: Job, cost: CommitCounts): v
   }
   if (placement.runs.length > 0) job.write();
   for (const { page, run } of placement.runs) {
-    const start = run.heads * pageSize;
-    const length = run.bytes.length - start;
-    if (length > 0) job.piece(run.bytes, start, length, page * pageSize + start);
+    let at = (page + run.heads) * pageSize;
+    request.pages.forEachPayload(run, (bytes, start, length) => {
+      job.piece(bytes, start, length, at);
+      at += length;
+    });
     cost.pages += run.pages;
     cost.runs++;
   }

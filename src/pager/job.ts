@@ -8,6 +8,7 @@
  *     step    = WRITE_PAGES pageBytes secretLow secretHigh n { buffer start length fileOffset }
  *             | WRITE n { buffer start length fileOffset }
  *             | ZERO fileOffset length    writes zeros
+ *             | PUNCH fileOffset length   makes a hole, which reads as zeros, where the system can
  *             | FLUSH                     msync over the mapping: all of the above is on the disk
  *             | STORE word value          atomic store of an i32 into the shared words
  *             | STORE_ERRNO word          atomic store of the errno of the step that failed
@@ -40,6 +41,7 @@ export const OP = {
   RELEASE: 7,
   GUARD: 8,
   STORE_ERRNO: 9,
+  PUNCH: 10,
   ON_ABORT: 16,
   ON_POISON: 17,
   FINALLY: 18,
@@ -90,6 +92,12 @@ export class Job {
 
   zero(fileOffset: number, length: number): this {
     this.steps.push(OP.ZERO, fileOffset, length);
+    return this;
+  }
+
+  /** Inside the file, in whole blocks of the filesystem as far as it reaches. */
+  punch(fileOffset: number, length: number): this {
+    this.steps.push(OP.PUNCH, fileOffset, length);
     return this;
   }
 

@@ -78,6 +78,18 @@ export class MapUpdate {
     for (let p = page; p < page + count; p++) this.flip(p, true);
   }
 
+  /** Writes every map page of the base that lies at or past `end` anew: for compaction. */
+  moveFrom(end: number): void {
+    const { mapLeafBits } = this.geometry;
+    const leaves = Math.ceil(this.base.filePages / mapLeafBits);
+    for (let index = 0; index < leaves; index++) {
+      const path: MapPointer[] = [];
+      const leaf = findMapLeaf(this.pages, this.base, index, path);
+      if (leaf.page === 0) continue;
+      if (leaf.page >= end || path.some(({ page }) => page >= end)) this.changedLeaf(index);
+    }
+  }
+
   /** How many map pages this update writes at least, as things stand: for one joint allocation. */
   estimate(end: number): number {
     return Math.max(1, this.leaves.size) + this.levelFor(end) + 1;

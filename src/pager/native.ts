@@ -21,6 +21,8 @@ export interface FileStatus {
   readonly inode: string;
   readonly kind: 'file' | 'directory' | 'other';
   readonly sizeBytes: number;
+  /** What the file takes of the disk: holes take nothing. */
+  readonly allocatedBytes: number;
   readonly links: number;
   /** statfs f_type on Linux, 0 elsewhere. */
   readonly filesystem: number;

@@ -61,6 +61,13 @@ export interface PageWriter extends PageReader {
    */
   allocateRun(value: Uint8Array, start: number, end: number): number;
 
+  /**
+   * A new dirty run with the value of the run at `page`, which is a page of the file and is let go
+   * of. Its place is `place`, the first of pages that are set apart for it. Returns its number,
+   * negative.
+   */
+  moveRun(page: number, birth: number, length: number, place: number): number;
+
   /** Lets go of an overflow run with a value of `length` bytes. */
   freeRun(page: number, length: number): void;
 }

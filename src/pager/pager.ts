@@ -7,30 +7,28 @@
  *                                                            released
  */
 
-import { DatabaseClosedError, IoError, ReadOnlyError, StorageFaultError } from '../errors.ts';
+import { IoError, StorageFaultError } from '../errors.ts';
 import { WORD } from '../format/lock-file.ts';
-import { META_KIND } from '../format/meta.ts';
-import { type PreparedCommit, prepareCommit, prepareFlush, type Zeros } from './commit.ts';
-import { ioError, isNativeError, lockTimeoutError, poisonedError } from './failures.ts';
+import { type PreparedCommit, prepareCommit, type Zeros } from './commit.ts';
 import { FileLength } from './file-length.ts';
+import { FreePages } from './free-pages.ts';
 import { JobRunner } from './job-runner.ts';
 import type { LockWords } from './lock-words.ts';
+import { LowSpace } from './low-space.ts';
 import type { MappedPages } from './mapped-pages.ts';
-import { readMeta } from './metas.ts';
 import type { OpenedFile } from './open-file.ts';
 import { place } from './placement.ts';
 import { PrivateMemory } from './private-memory.ts';
 import type { Readers } from './readers.ts';
-import { finishDeadCommit } from './recovery.ts';
-import { nextId, type SnapshotRoots, shortId } from './snapshot.ts';
+import { nextId } from './snapshot.ts';
 import type { Storage } from './storage.ts';
+import { Upkeep } from './upkeep.ts';
 import { WritePages } from './write-pages.ts';
-import type { CommitCounts, Durability, Tip, WriteSession } from './write-session.ts';
+import type { CommitCounts, Durability, WriteSession } from './write-session.ts';
+import { type TurnOptions, WriterTurn } from './writer-turn.ts';
 
-export interface PagerOptions {
-  readonly lockTimeout: number;
+export interface PagerOptions extends TurnOptions {
   readonly maxGrowth: number;
-  readonly readOnly: boolean;
 }
 
 export class Pager {
@@ -43,7 +41,8 @@ export class Pager {
   private readonly length: FileLength;
   private readonly memory = new PrivateMemory();
   private readonly jobs: JobRunner;
-  private isClosed = false;
+  private readonly turn: WriterTurn;
+  private readonly upkeep: Upkeep;
 
   constructor(file: OpenedFile, options: PagerOptions) {
     this.file = file;
@@ -53,6 +52,8 @@ export class Pager {
     this.readers = file.readers;
     this.length = new FileLength(file.storage, file.lock, file.pages);
     this.jobs = new JobRunner(file.storage, file.lock);
+    this.turn = new WriterTurn(file, this.jobs, options);
+    this.upkeep = new Upkeep(file, this.turn, this.jobs, this.length, this.memory);
     this.options = options;
   }
 
@@ -60,7 +61,7 @@ export class Pager {
     return this.storage.path;
   }
   get closed(): boolean {
-    return this.isClosed;
+    return this.turn.isClosed;
   }
   /** What the commits of this handle have cost. */
   get counts(): Readonly<CommitCounts> {
@@ -75,33 +76,33 @@ export class Pager {
    * someone waits.
    */
   async beginWrite(): Promise<WriteSession> {
-    this.requireWritable();
+    this.turn.requireWritable();
     const before = this.jobs.inFlight;
     if (before !== undefined) {
       await before.written;
       // Closing has let go of the lock.
-      if (this.isClosed) throw this.closedError();
+      if (this.turn.isClosed) throw this.turn.closedError();
       if (this.storage.writerIsAwaited()) await before.done;
-      if (this.isClosed) throw this.closedError();
+      if (this.turn.isClosed) throw this.turn.closedError();
     }
     if (this.jobs.inFlight === undefined || !this.storage.tryAcquireWriter()) {
       await this.jobs.inFlight?.done;
-      if (this.isClosed) throw this.closedError();
-      await this.storage.acquireWriter(this.options.lockTimeout).catch(this.lockFailed);
+      if (this.turn.isClosed) throw this.turn.closedError();
+      await this.turn.acquire();
     }
-    if (this.isClosed) throw this.closedError();
+    if (this.turn.isClosed) throw this.turn.closedError();
     try {
       // A flush of this handle may have been submitted meanwhile: the lock is counted per handle.
       // As long as it has not begun, the lock file knows nothing of it.
       while (this.jobs.inFlight?.isWritten === false) await this.jobs.inFlight.done;
-      if (this.isClosed) throw this.closedError();
+      if (this.turn.isClosed) throw this.turn.closedError();
       this.jobs.forgetFinished();
-      this.startWriting();
+      this.turn.start();
       if (this.idsAreUsedUp()) {
         await this.jobs.inFlight?.done;
         // The flush gives the lock back once; this session keeps its own hold.
         this.storage.tryAcquireWriter();
-        await this.jobs.run(this.flushJob());
+        await this.jobs.run(this.upkeep.flushJob());
       }
       return this.newSession();
     } catch (error) {
@@ -112,14 +113,14 @@ export class Pager {
 
   /** The same, waiting here. */
   beginWriteSync(): WriteSession {
-    this.requireWritable();
+    this.turn.requireWritable();
     this.jobs.drain();
-    this.acquireSync();
+    this.turn.acquireSync();
     try {
-      this.startWriting();
+      this.turn.start();
       if (this.idsAreUsedUp()) {
         this.storage.tryAcquireWriter();
-        this.jobs.runSync(this.flushJob());
+        this.jobs.runSync(this.upkeep.flushJob());
       }
       return this.newSession();
     } catch (error) {
@@ -200,8 +201,7 @@ export class Pager {
 
   /** Whether the published snapshot survives a power failure. */
   get isDurable(): boolean {
-    const durable = this.lock.durableEntry;
-    return durable >= 0 && shortId(this.lock.entryId(durable)) === this.lock.published;
+    return this.upkeep.isDurable;
   }
 
   /** Whether an earlier write failed, so that nobody may write. */
@@ -231,45 +231,38 @@ export class Pager {
     return this.pages.strict();
   }
 
+  // Upkeep
+
   /** Makes what is published durable. */
-  async flush(): Promise<void> {
-    this.requireWritable();
-    await this.jobs.inFlight?.done;
-    if (this.isDurable) return;
-    await this.storage.acquireWriter(this.options.lockTimeout).catch(this.lockFailed);
-    let prepared: PreparedCommit;
-    try {
-      // A commit of this handle may have been submitted meanwhile: the lock is counted per handle.
-      while (this.jobs.inFlight !== undefined) await this.jobs.inFlight.done;
-      this.startWriting();
-      if (this.isDurable) {
-        this.storage.releaseWriter();
-        return;
-      }
-      prepared = this.flushJob();
-    } catch (error) {
-      this.storage.releaseWriter();
-      throw error;
-    }
-    await this.jobs.run(prepared);
+  flush(): Promise<void> {
+    return this.upkeep.flush();
   }
 
   /** The same, waiting here. */
   flushSync(): void {
-    this.requireWritable();
-    this.jobs.drain();
-    if (this.isDurable) return;
-    this.acquireSync();
-    let prepared: PreparedCommit | undefined;
-    try {
-      this.startWriting();
-      if (!this.isDurable) {
-        prepared = this.flushJob();
-      }
-    } finally {
-      if (prepared === undefined) this.storage.releaseWriter();
-    }
-    if (prepared !== undefined) this.jobs.runSync(prepared);
+    this.upkeep.flushSync();
+  }
+
+  /** Cuts the file down to its longest retained snapshot. */
+  giveBack(): Promise<void> {
+    return this.upkeep.giveBack();
+  }
+
+  /** Punches free extents out of the file; returns the bytes of the disk that came free. */
+  trim(): Promise<number> {
+    return this.upkeep.trim();
+  }
+
+  /**
+   * What a session of compaction may count on, with the pages before `end`, where its commit is
+   * then placed. To be disposed before the session ends.
+   */
+  lowSpace(session: WriteSession, end: number): LowSpace {
+    const retained = this.turn.dropUnneeded(this.jobs.tip);
+    const free = new FreePages(this.pages, retained, this.memory);
+    const space = new LowSpace(free, this.file.geometry, end);
+    session.pages.lowPlaces = { from: space.first, end };
+    return space;
   }
 
   /**
@@ -277,10 +270,10 @@ export class Pager {
    * durable has to be flushed before. Safe to call twice.
    */
   close(): void {
-    if (this.isClosed) return;
-    this.isClosed = true;
+    if (this.turn.isClosed) return;
+    this.turn.isClosed = true;
     try {
-      this.tidy();
+      this.upkeep.tidy();
     } finally {
       this.readers.close();
       this.storage.close();
@@ -288,29 +281,6 @@ export class Pager {
   }
 
   // Steps
-
-  /** Step 1: the poison flag first, then what a dead writer left. The lock is held. */
-  private startWriting(): void {
-    if (this.lock.poisoned) throw poisonedError(this.path, this.lock);
-    if (this.jobs.inFlight !== undefined) return;
-    const { storage, lock, pages } = this;
-    if (lock.commitInProgress >= 0) {
-      try {
-        finishDeadCommit(storage, lock, pages, this.file.identity);
-      } catch (error) {
-        throw this.jobs.translate(error, 0);
-      }
-    }
-    this.lock.setHolder(WORD.writer, storage.identity());
-  }
-
-  private acquireSync(): void {
-    try {
-      this.storage.acquireWriterSync(this.options.lockTimeout);
-    } catch (error) {
-      this.lockFailed(error);
-    }
-  }
 
   /** Rule 3: whether the next id is not reserved by a durable meta. */
   private idsAreUsedUp(): boolean {
@@ -349,8 +319,8 @@ export class Pager {
     durability: Durability,
   ): PreparedCommit {
     const tip = this.jobs.tip;
-    if (tip.roots.id !== session.base.id) throw this.jobs.lastFailure ?? this.closedError();
-    const retained = this.dropUnneeded(tip);
+    if (tip.roots.id !== session.base.id) throw this.jobs.lastFailure ?? this.turn.closedError();
+    const retained = this.turn.dropUnneeded(tip);
     const { pageSize } = this.file.geometry;
     const placement = place({
       id: session.id,
@@ -373,79 +343,7 @@ export class Pager {
     for (const { page } of placement.pages) this.pages.trust(page, session.id);
     const { storage, lock } = this;
     const { identity } = this.file;
-    return prepareCommit({ storage, lock, identity, placement, tip, durability, zeros });
-  }
-
-  /**
-   * Step 6, made before the next choice of places: drops the retained entries that nothing needs,
-   * and returns the others. The published word is read before the slots are scanned: what is not
-   * published then, and not listed in the scan, cannot be listed any more by a reader that goes on.
-   */
-  private dropUnneeded(tip: Tip): SnapshotRoots[] {
-    const { lock } = this;
-    const published = lock.published;
-    const keep = new Set([tip.entry, lock.durableEntry, tip.durableEntry, lock.commitInProgress]);
-    const listed = this.readers.scan();
-    const retained: SnapshotRoots[] = [];
-    for (let entry = 0; entry < lock.entriesUsed; entry++) {
-      if (!lock.isRetained(entry)) continue;
-      const roots = lock.entryRoots(entry);
-      const short = shortId(roots.id);
-      if (keep.has(entry) || short === published || listed.has(short)) retained.push(roots);
-      else lock.drop(entry);
-    }
-    return retained;
-  }
-
-  /** The job that makes the tip durable, or confirms it. */
-  private flushJob(): PreparedCommit {
-    return prepareFlush(this.storage, this.lock, this.file.identity, this.jobs.tip);
-  }
-
-  // Failures
-
-  private readonly lockFailed = (error: unknown): never => {
-    if (this.isClosed) throw this.closedError();
-    if (isNativeError(error) && error.code === 'ETIMEDOUT') {
-      throw lockTimeoutError(this.path, this.lock, this.options.lockTimeout);
-    }
-    throw isNativeError(error) ? ioError(this.path, error) : error;
-  };
-
-  private requireWritable(): void {
-    if (this.isClosed) throw this.closedError();
-    if (this.options.readOnly) {
-      throw new ReadOnlyError(`${this.path} is open with readOnly: true; nothing can be written.`);
-    }
-  }
-
-  private closedError(): Error {
-    return new DatabaseClosedError(`${this.path} is closed.`);
-  }
-
-  /**
-   * A clean close, when nobody is writing: confirms D when it rests on a walk, so that what becomes
-   * of its pages later is damage and no step back; and gives the unused growth step back (rule 6).
-   */
-  private tidy(): void {
-    if (this.options.readOnly || this.jobs.inFlight !== undefined) return;
-    if (this.lock.poisoned || !this.storage.tryAcquireWriter()) return;
-    try {
-      if (this.lock.commitInProgress >= 0) return;
-      if (this.jobs.counts.count > 0) this.confirm();
-      this.length.giveBack(this.dropUnneeded(this.jobs.tip));
-    } finally {
-      this.storage.releaseWriter();
-    }
-  }
-
-  /** Writes a confirming meta, when D is the newest and its own meta is of one flush. */
-  private confirm(): void {
-    const tip = this.jobs.tip;
-    if (tip.entry !== tip.durableEntry) return;
-    if (readMeta(this.storage, tip.durableSlot)?.kind !== META_KIND.oneFlush) return;
-    // The job gives the lock back once; `tidy` keeps its own hold.
-    this.storage.tryAcquireWriter();
-    this.jobs.runSync(this.flushJob());
+    const { pages } = session;
+    return prepareCommit({ storage, lock, identity, placement, pages, tip, durability, zeros });
   }
 }

@@ -51,11 +51,13 @@ export function place(request: PlacementRequest): Placement {
   const { id, base, pages, memory, retained } = request;
   const { geometry } = pages;
   const free = new FreePages(pages, retained, memory);
+  const { lowPlaces } = pages;
   const allocator = new Allocator(free, geometry, {
     sweep: request.sweep,
-    end: retained.reduce((end, { filePages }) => Math.max(end, filePages), 0),
+    end: retained.reduce((last, { filePages }) => Math.max(last, filePages), 0),
     live: base.pagesInUse,
     maxGrowth: request.maxGrowth,
+    lowFrom: lowPlaces?.from,
   });
   const map = new MapUpdate(pages, base, memory);
   for (const page of pages.freed) map.clear(page, 1);
@@ -63,12 +65,8 @@ export function place(request: PlacementRequest): Placement {
     map.clear(pages.freedRuns[i]!, pages.freedRuns[i + 1]!);
   }
 
-  const runPlaces = pages.runs.map((run) => {
-    if (run.pages === 0) return 0;
-    const page = allocator.takeRun(run.pages);
-    map.set(page, run.pages);
-    return page;
-  });
+  if (lowPlaces !== undefined) map.moveFrom(lowPlaces.end);
+  const runPlaces = placeRuns(pages, free, allocator, map);
   // The map's pages are taken with the others, so that they lie in the same run.
   const dataPages = pages.dirtyPages;
   const taken = allocator.take(dataPages + map.estimate(allocator.end));
@@ -120,8 +118,27 @@ export function place(request: PlacementRequest): Placement {
     },
     pages: placed,
     runs,
-    sweep: allocator.sweep,
+    sweep: lowPlaces === undefined ? allocator.sweep : request.sweep,
   };
+}
+
+/** The place of each overflow run, by index; 0 for those that were let go of. */
+function placeRuns(
+  pages: WritePages,
+  free: FreePages,
+  allocator: Allocator,
+  map: MapUpdate,
+): number[] {
+  const places = pages.runs.map(({ place, pages: count }) => {
+    if (count > 0 && place > 0) free.take(place, count);
+    return place;
+  });
+  return pages.runs.map(({ pages: count }, i) => {
+    if (count === 0) return 0;
+    const page = places[i]! > 0 ? places[i]! : allocator.takeRun(count);
+    map.set(page, count);
+    return page;
+  });
 }
 
 /** Splits runs after `count` pages. */

@@ -7,8 +7,8 @@
  *   time to die before the sweep comes round again.
  * - Of a file that may still grow only good runs are taken, and what is missing is added at its
  *   end; it may grow while it is under `maxGrowth` times its live size.
- * - When less than a quarter of the file is live, low page numbers first: the tail empties by
- *   itself.
+ * - Low page numbers first for compaction, and when less than a quarter of the file is live: then
+ *   the tail empties by itself.
  */
 
 import type { Geometry } from '../format/geometry.ts';
@@ -41,6 +41,8 @@ export interface SpacePolicy {
   /** Pages in use by any retained snapshot, or a close lower bound. */
   readonly live: number;
   readonly maxGrowth: number;
+  /** For compaction: the first free pages from this one on are taken. */
+  readonly lowFrom?: number | undefined;
 }
 
 /** Hands out free pages for one commit. */
@@ -54,6 +56,8 @@ export class Allocator {
   private readonly live: number;
   private readonly maxGrowth: number;
   private readonly lowFirst: boolean;
+  /** Where the sweep stood at first. */
+  private readonly start: number;
   /** The stretch [from, to) that is looked at now; after it comes [firstPage, rest). */
   private from = 0;
   private to = 0;
@@ -70,9 +74,12 @@ export class Allocator {
     this.end = Math.max(policy.end, geometry.firstPage);
     this.live = policy.live;
     this.maxGrowth = policy.maxGrowth;
-    this.lowFirst = policy.live * 4 < policy.end;
-    const inFile = policy.sweep > geometry.firstPage && policy.sweep < this.end;
-    this.sweep = inFile && !this.lowFirst ? policy.sweep : geometry.firstPage;
+    const mostlyFree = policy.live * 4 < policy.end;
+    this.lowFirst = mostlyFree || policy.lowFrom !== undefined;
+    const from = policy.lowFrom ?? (mostlyFree ? 0 : policy.sweep);
+    const inFile = from > geometry.firstPage && from < this.end;
+    this.start = inFile ? from : geometry.firstPage;
+    this.sweep = this.start;
   }
 
   /** `count` pages in as few runs as the policy finds, ascending. */
@@ -112,7 +119,7 @@ export class Allocator {
     return -1;
   }
 
-  /** The first free pages of the file. */
+  /** The first free pages from where the sweep stood at first. */
   private lowest(count: number): Run[] {
     found.clear();
     this.begin(WINDOW_PAGES);
@@ -155,9 +162,13 @@ export class Allocator {
     return inSegment + count <= pagesPerSegment ? page : page - inSegment + pagesPerSegment;
   }
 
-  /** Begins to look at free runs: from the sweep's place on, once round, at `most` pages. */
+  /**
+   * Begins to look at free runs: from the sweep's place on, once round, at `most` pages. Low first:
+   * always from where the sweep stood at first.
+   */
   private begin(most: number): void {
     const { firstPage } = this.geometry;
+    if (this.lowFirst) this.sweep = this.start;
     this.from = this.sweep;
     this.to = Math.max(this.from, Math.min(this.end, this.from + most));
     this.lookedBefore = 0;

@@ -25,6 +25,7 @@ import {
 import { NO_SEGMENT, Segment } from '../format/segment.ts';
 import { hashChunk, type Secret } from './chunk-checksum.ts';
 import type { MappedPages } from './mapped-pages.ts';
+import { checksumsOn, type RunReference } from './mapped-run.ts';
 import type { PageWriter } from './page-reader.ts';
 import { CHUNK_OF_PAGES_BYTES, type PrivateMemory } from './private-memory.ts';
 import type { Storage } from './storage.ts';
@@ -39,13 +40,24 @@ export function dirtyIndex(page: number): number {
   return page & 0x7fff_ffff;
 }
 
-/** An overflow run in private memory, heads and payload, laid out as in the file. */
+/** An overflow run that this transaction writes. */
 export interface DirtyRun {
+  /** Heads and payload, laid out as in the file; of a run that is moved the heads alone. */
   readonly bytes: Uint8Array;
   readonly segment: Segment;
   readonly pages: number;
   readonly heads: number;
+  /** The run of the file whose payload it has, when it is moved. */
+  readonly source: RunReference | undefined;
+  /** The place set apart for it, 0 when the commit finds one. */
+  readonly place: number;
   part: number;
+}
+
+/** Where compaction wants the pages of a commit: from `from` on, and before `end` if they fit. */
+export interface LowPlaces {
+  readonly from: number;
+  readonly end: number;
 }
 
 /** Where a part of a transaction began, to go back to. */
@@ -72,6 +84,8 @@ export class WritePages implements PageWriter {
   readonly freedRuns: number[] = [];
   readonly chunks: Segment[] = [];
   readonly runs: DirtyRun[] = [];
+  /** Set by compaction: free pages at the beginning of the file come first. */
+  lowPlaces: LowPlaces | undefined;
 
   private readonly base: MappedPages;
   private readonly storage: Storage;
@@ -131,6 +145,9 @@ export class WritePages implements PageWriter {
   findRun(page: number, birth: number, length: number, from: number, to: number): number {
     if (page < 0) {
       const run = this.runs[page & 0x7fff_ffff]!;
+      if (run.source !== undefined) {
+        return this.findRun(run.source.page, run.source.birth, length, from, to);
+      }
       this.segment = run.segment;
       return run.heads << this.pageShift;
     }
@@ -180,8 +197,7 @@ export class WritePages implements PageWriter {
       const o = head * geometry.pageSize;
       setPageBirth(segment, o, this.transaction);
       segment.bytes[o + 20] = PAGE_TYPE.overflow;
-      const rest = chunks - head * geometry.checksumsPerHead;
-      setSlotCount(segment, o, Math.min(rest, geometry.checksumsPerHead));
+      setSlotCount(segment, o, checksumsOn(geometry, length, head));
     }
     for (let chunk = 0; chunk < chunks; chunk++) {
       const at = chunkChecksumAt(chunk, geometry.pageSize, geometry.checksumsPerHead);
@@ -190,14 +206,54 @@ export class WritePages implements PageWriter {
       const to = payload + Math.min(length, (chunk + 1) * CHUNK_BYTES);
       hashChunk(this.storage, segment.bytes, from, to, chunk, this.secret, segment.bytes, at);
     }
-    const index = this.runs.push({
+    return this.addRun({
       bytes: segment.bytes,
       segment,
       pages,
       heads,
-      part: this.lastPart,
+      source: undefined,
+      place: 0,
     });
-    return DIRTY + index - 1;
+  }
+
+  moveRun(page: number, birth: number, length: number, place: number): number {
+    const { geometry } = this;
+    const heads = geometry.overflowHeads(length);
+    const pages = geometry.overflowPages(length);
+    const segment = new Segment(new ArrayBuffer(heads * geometry.pageSize));
+    for (let head = 0; head < heads; head++) {
+      const from = this.base.find(page + head, birth, PAGE_TYPE.overflow);
+      const o = head * geometry.pageSize;
+      segment.bytes.set(this.base.segment.bytes.subarray(from, from + geometry.pageSize), o);
+      setPageBirth(segment, o, this.transaction);
+    }
+    // Not looked at: its checksums go with it, and are compared when it is read.
+    this.base.requirePages(page, pages);
+    const source = { page, birth, length };
+    const moved = this.addRun({ bytes: segment.bytes, segment, pages, heads, source, place });
+    this.freeRun(page, length);
+    return moved;
+  }
+
+  private addRun(run: Omit<DirtyRun, 'part'>): number {
+    return DIRTY + this.runs.push({ ...run, part: this.lastPart }) - 1;
+  }
+
+  /** Calls `fn` for the pieces of memory, in order, in which the payload of a dirty run lies. */
+  forEachPayload(
+    run: DirtyRun,
+    fn: (bytes: Uint8Array, start: number, length: number) => void,
+  ): void {
+    const { pageSize } = this.geometry;
+    const { source, heads } = run;
+    if (source === undefined) {
+      if (run.pages > heads) fn(run.bytes, heads * pageSize, (run.pages - heads) * pageSize);
+      return;
+    }
+    this.base.forEachPart(source.page + heads, run.pages - heads, (page, count) => {
+      const o = this.base.bytesAt(page, 0, count * pageSize);
+      fn(this.base.segment.bytes, o, count * pageSize);
+    });
   }
 
   freeRun(page: number, length: number): void {
@@ -296,6 +352,7 @@ export class WritePages implements PageWriter {
     for (const list of [this.freed, this.freedRuns, this.spare, this.made]) list.length = 0;
     this.superseded.length = 0;
     this.supersededRuns.length = 0;
+    this.lowPlaces = undefined;
   }
 
   private take(): number {
@@ -333,7 +390,14 @@ export class WritePages implements PageWriter {
   private dropRun(page: number): void {
     const index = dirtyIndex(page);
     const run = this.runs[index]!;
-    this.runs[index] = { ...run, bytes: NO_BYTES, segment: NO_SEGMENT, pages: 0, part: FREE };
+    this.runs[index] = {
+      ...run,
+      bytes: NO_BYTES,
+      segment: NO_SEGMENT,
+      pages: 0,
+      source: undefined,
+      part: FREE,
+    };
   }
 }
 

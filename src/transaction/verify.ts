@@ -13,14 +13,7 @@ import type { MappedPages } from '../pager/mapped-pages.ts';
 import { PrivateMemory } from '../pager/private-memory.ts';
 import type { SnapshotRoots } from '../pager/snapshot.ts';
 import { allRecords, catalogueRoot } from './catalogue.ts';
-
-/** Long work can be followed and stopped. */
-export interface LongWork {
-  /** Stops the work: it rejects with the signal's reason. */
-  signal?: AbortSignal;
-  /** Told now and then how much is done, in pages. */
-  onProgress?: (progress: { done: number; total: number }) => void;
-}
+import { checkLongWork, FLAG, type LongWork } from './long-work.ts';
 
 export interface VerifyOptions extends LongWork {
   /** Gathers all damage in `problems` instead of rejecting at the first. false */
@@ -39,28 +32,9 @@ export interface VerifyReport {
 /** Pages between two reports of progress. */
 const PROGRESS_PAGES = 4096;
 
-const OPTIONS: readonly string[] = ['signal', 'onProgress', 'collect'];
-
 /** Throws TypeError for what are no options of `verify`. */
 export function checkVerifyOptions(options: unknown): void {
-  if (typeof options !== 'object' || options === null) {
-    throw new TypeError(`The options of verify must be an object, got ${String(options)}.`);
-  }
-  for (const [name, value] of Object.entries(options)) {
-    if (!OPTIONS.includes(name)) {
-      throw new TypeError(`verify has no option "${name}"; it has ${OPTIONS.join(', ')}.`);
-    }
-    if (value === undefined) continue;
-    const fits =
-      name === 'signal'
-        ? value instanceof AbortSignal
-        : typeof value === (name === 'collect' ? 'boolean' : 'function');
-    if (fits) continue;
-    const wanted = { signal: 'an AbortSignal', onProgress: 'a function', collect: 'true or false' };
-    throw new TypeError(
-      `${name} must be ${wanted[name as keyof typeof wanted]}, got ${String(value)}.`,
-    );
-  }
+  checkLongWork('verify', options, { collect: FLAG });
 }
 
 /**

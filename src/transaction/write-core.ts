@@ -19,10 +19,12 @@ import { catalogueRoot, findRecord, type StoreRecord } from './catalogue.ts';
 import type { StoreDefinition } from './store-definition.ts';
 
 type Definition = StoreDefinition<unknown, unknown>;
+/** What the catalogue has to know of a store that changed. */
+type Recorded = Pick<Definition, 'name' | 'catalogueKey' | 'description'>;
 
 /** A store as this transaction sees it. */
 interface OpenStore {
-  readonly definition: Definition;
+  readonly definition: Recorded;
   readonly tree: WritableTree;
   /** What the catalogue says of it now: undefined when it has no record. */
   recorded: TreeRoot | undefined;
@@ -59,6 +61,24 @@ export class WriteCore {
   /** The store's tree. A store that is not in the file yet is made by the commit. */
   tree<K, V>(definition: StoreDefinition<K, V>): WritableTree {
     return this.store(definition as Definition).tree;
+  }
+
+  /**
+   * The tree of a store as the file records it, whoever uses it: for compaction, which knows no
+   * codecs. Undefined when it is not there.
+   */
+  treeNamed(name: string, key: Uint8Array): WritableTree | undefined {
+    const open = this.stores.get(name);
+    if (open !== undefined) return open.tree;
+    const record = this.record(name, key);
+    if (record === undefined) return undefined;
+    const { description, root } = record;
+    return this.open({ name, catalogueKey: key, description }, root, record).tree;
+  }
+
+  /** The tree of store names: for compaction. */
+  get catalogueTree(): WritableTree {
+    return this.catalogue;
   }
 
   /** Names given to `dropStore`: whoever asked for such a store has to ask again. */
@@ -170,7 +190,10 @@ export class WriteCore {
     }
     const record = this.record(definition.name, definition.catalogueKey);
     if (record !== undefined) definition.requireSame(record.description);
-    const root = record?.root ?? EMPTY_ROOT;
+    return this.open(definition, record?.root ?? EMPTY_ROOT, record);
+  }
+
+  private open(definition: Recorded, root: TreeRoot, record: StoreRecord | undefined): OpenStore {
     const tree = new WritableTree(this.session.pages, root, this.scratch, 0);
     const store: OpenStore = { definition, tree, recorded: record?.root, record };
     this.stores.set(definition.name, store);

@@ -82,6 +82,8 @@ export class MemoryPages implements PageWriter {
   /** Committed pages that this transaction freed. */
   private readonly freedCommitted: Set<number> = new Set();
   private readonly parts: Part[] = [];
+  /** Of dirty runs that are moved, by number. */
+  private readonly placesSetApart: Map<number, number> = new Map();
   private nextDirty = FIRST_DIRTY;
   private nextPart = 1;
 
@@ -172,6 +174,22 @@ export class MemoryPages implements PageWriter {
     return number;
   }
 
+  moveRun(page: number, birth: number, length: number, place: number): number {
+    const payload = this.findRun(page, birth, length, 0, length);
+    const moved = this.allocateRun(this.segment.bytes, payload, payload + length);
+    this.freeRun(page, length);
+    this.placesSetApart.set(moved, place);
+    return moved;
+  }
+
+  /** For `moveRun`: sets a place for so many pages apart, before page `before`; -1: there is none. */
+  findPlace(pages: number, before: number): number {
+    const page = this.place(pages);
+    if (page + pages <= before) return page;
+    this.mark(page, pages, 0);
+    return -1;
+  }
+
   freeRun(page: number, length: number): void {
     const block = this.block(page);
     assert.equal(block.length, length, `run ${page} has another length`);
@@ -222,7 +240,7 @@ export class MemoryPages implements PageWriter {
     const moved = new Map<number, number>();
     const placed: Block[] = [];
     for (const block of this.dirty.values()) {
-      const number = this.place(block.pages);
+      const number = this.placesSetApart.get(block.number) ?? this.place(block.pages);
       const shift = this.geometry.pageShift;
       const index = number >> this.geometry.segmentShift;
       const segment = this.file[index]!;
@@ -236,6 +254,7 @@ export class MemoryPages implements PageWriter {
       placed.push({ ...block, number, segment, offset, part: 0 });
     }
     this.dirty.clear();
+    this.placesSetApart.clear();
     for (const block of placed) {
       if (block.length < 0) this.patch(block, moved);
       this.committed.set(block.number, block);

@@ -79,7 +79,16 @@ export class RecordingStorage implements Storage {
 
   status(): FileStatus {
     const sizeBytes = this.machine.disk.sizeBytes;
-    return { device: '1', inode: '1', kind: 'file', sizeBytes, links: 1, filesystem: 0 };
+    const allocatedBytes = sizeBytes;
+    return {
+      device: '1',
+      inode: '1',
+      kind: 'file',
+      sizeBytes,
+      allocatedBytes,
+      links: 1,
+      filesystem: 0,
+    };
   }
   sizeBytes(): number {
     return this.machine.disk.sizeBytes;
@@ -235,6 +244,11 @@ export class RecordingStorage implements Storage {
         break;
       case OP.ZERO:
         this.mayFail('write');
+        this.zero(steps[at + 1]!, steps[at + 2]!);
+        break;
+      case OP.PUNCH:
+        this.mayFail('write');
+        this.machine.counts.punched += steps[at + 2]!;
         this.zero(steps[at + 1]!, steps[at + 2]!);
         break;
       case OP.FLUSH:
@@ -442,6 +456,9 @@ export class RecordingStorage implements Storage {
   }
 }
 
+/** Operations with two arguments. */
+const TRIPLES: ReadonlySet<number> = new Set([OP.ZERO, OP.PUNCH, OP.STORE, OP.GUARD]);
+
 /** Cuts the steps of a job into its sections. */
 export function parse(steps: readonly number[]): Sections {
   const sections: Sections = { main: [], onAbort: [], onPoison: [], finally: [] };
@@ -460,7 +477,7 @@ export function parse(steps: readonly number[]): Sections {
       } else if (op === OP.WRITE) {
         pieces = steps[at + 1]!;
         length = 2 + 4 * pieces;
-      } else if (op === OP.ZERO || op === OP.STORE || op === OP.GUARD) length = 3;
+      } else if (TRIPLES.has(op)) length = 3;
       else if (op === OP.STORE_ERRNO) length = 2;
       section.push({ op, at, pieces });
     }

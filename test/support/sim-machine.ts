@@ -36,6 +36,7 @@ export interface MachineCounts {
   growths: number;
   truncations: number;
   zeroed: number;
+  punched: number;
   kills: number;
   aborts: number;
   poisonings: number;
@@ -49,6 +50,7 @@ export function noCounts(): MachineCounts {
     growths: 0,
     truncations: 0,
     zeroed: 0,
+    punched: 0,
     kills: 0,
     aborts: 0,
     poisonings: 0,

@@ -43,7 +43,7 @@ function isStart(steps: readonly number[], wanted: number): boolean {
     const op = steps[at]!;
     if (op === OP.WRITE_PAGES) at += 5 + 4 * steps[at + 4]!;
     else if (op === OP.WRITE) at += 2 + 4 * steps[at + 1]!;
-    else if (op === OP.ZERO || op === OP.STORE || op === OP.GUARD) at += 3;
+    else if (op === OP.ZERO || op === OP.PUNCH || op === OP.STORE || op === OP.GUARD) at += 3;
     else if (op === OP.STORE_ERRNO) at += 2;
     else at += 1;
   }

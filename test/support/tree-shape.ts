@@ -15,6 +15,7 @@ import {
 
 export interface PageShape {
   readonly page: number;
+  readonly birth: number;
   readonly level: number;
   readonly count: number;
   readonly prefix: number;
@@ -33,6 +34,7 @@ export function pagesOf(tree: Tree): PageShape[] {
     const level = pageLevel(s, o);
     shapes.push({
       page,
+      birth,
       level,
       count,
       prefix: prefixLength(s, o),

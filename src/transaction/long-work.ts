@@ -1,0 +1,38 @@
+/** What all long work has in common: it can be followed and stopped. */
+
+export interface LongWork {
+  /** Stops the work: it rejects with the signal's reason. */
+  signal?: AbortSignal;
+  /** Told now and then how much is done; the last time `done` is `total`. */
+  onProgress?: (progress: { done: number; total: number }) => void;
+}
+
+/** What an option has to be: how it is told, and the check. */
+export type OptionKind = readonly [wanted: string, fits: (value: unknown) => boolean];
+
+export const FLAG: OptionKind = ['true or false', (value) => typeof value === 'boolean'];
+const COMMON: Readonly<Record<string, OptionKind>> = {
+  signal: ['an AbortSignal', (value) => value instanceof AbortSignal],
+  onProgress: ['a function', (value) => typeof value === 'function'],
+};
+
+/** Throws TypeError for what are no options of `call`, which has `more` beside the common ones. */
+export function checkLongWork(
+  call: string,
+  options: unknown,
+  more: Readonly<Record<string, OptionKind>> = {},
+): void {
+  if (typeof options !== 'object' || options === null) {
+    throw new TypeError(`The options of ${call} must be an object, got ${String(options)}.`);
+  }
+  const kinds: Readonly<Record<string, OptionKind>> = { ...COMMON, ...more };
+  for (const [name, value] of Object.entries(options)) {
+    const kind = Object.hasOwn(kinds, name) ? kinds[name] : undefined;
+    if (kind === undefined) {
+      const known = Object.keys(kinds).join(', ');
+      throw new TypeError(`${call} has no option "${name}"; it has ${known}.`);
+    }
+    if (value === undefined || kind[1](value)) continue;
+    throw new TypeError(`${name} must be ${kind[0]}, got ${String(value)}.`);
+  }
+}
