@@ -1,0 +1,18 @@
+/** Every measurement, in the order in which they run, and what their child processes do. */
+
+import { longReaderParts, longreader, tenreaders } from './long-reader.ts';
+import type { Measurement, Part } from './measurement.ts';
+
+export const measurements: readonly Measurement[] = [longreader, tenreaders];
+
+/** Input and output are of each part's own kind; they pass through JSON. */
+export const parts: readonly Part<unknown, unknown>[] = [...longReaderParts];
+
+export function measurementNamed(name: string): Measurement {
+  const found = measurements.find((measurement) => measurement.name === name);
+  if (found === undefined) {
+    const names = measurements.map((measurement) => measurement.name).join(', ');
+    throw new RangeError(`There is no measurement "${name}". There are: ${names}.`);
+  }
+  return found;
+}
