@@ -2,11 +2,12 @@
 
 import { longReaderParts, longreader, tenreaders } from './long-reader.ts';
 import type { Measurement, Part } from './measurement.ts';
+import { runs, runsParts } from './runs.ts';
 
-export const measurements: readonly Measurement[] = [longreader, tenreaders];
+export const measurements: readonly Measurement[] = [longreader, tenreaders, runs];
 
 /** Input and output are of each part's own kind; they pass through JSON. */
-export const parts: readonly Part<unknown, unknown>[] = [...longReaderParts];
+export const parts: readonly Part<unknown, unknown>[] = [...longReaderParts, ...runsParts];
 
 export function measurementNamed(name: string): Measurement {
   const found = measurements.find((measurement) => measurement.name === name);

@@ -4,9 +4,9 @@ import { spawn, spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Part } from './measurement.ts';
 
-const WRITING_CALLS = 'pwrite64,pwritev,pwritev2,write,writev';
+const WRITING_CALLS = 'pwrite64,pwritev,write,writev,lseek';
 
-/** `trace`: a file that gets a line for each call that writes, of all its threads. */
+/** `trace`: a file that gets a line for each call of its threads that writes or seeks. */
 export async function inChild<Input, Output>(
   part: Part<Input, Output>,
   input: Input,
