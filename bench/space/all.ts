@@ -2,12 +2,17 @@
 
 import { longReaderParts, longreader, tenreaders } from './long-reader.ts';
 import type { Measurement, Part } from './measurement.ts';
+import { onekey, onekeyParts } from './onekey.ts';
 import { runs, runsParts } from './runs.ts';
 
-export const measurements: readonly Measurement[] = [longreader, tenreaders, runs];
+export const measurements: readonly Measurement[] = [longreader, tenreaders, runs, onekey];
 
 /** Input and output are of each part's own kind; they pass through JSON. */
-export const parts: readonly Part<unknown, unknown>[] = [...longReaderParts, ...runsParts];
+export const parts: readonly Part<unknown, unknown>[] = [
+  ...longReaderParts,
+  ...runsParts,
+  ...onekeyParts,
+];
 
 export function measurementNamed(name: string): Measurement {
   const found = measurements.find((measurement) => measurement.name === name);
