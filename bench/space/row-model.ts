@@ -13,6 +13,11 @@ export class RowModel {
     this.last = typeof rows === 'number' ? new Uint32Array(rows) : rows.last.slice();
   }
 
+  /** All rows put by transaction 0 again. */
+  reset(): void {
+    this.last.fill(0);
+  }
+
   wrote(rows: readonly number[], transaction: number): void {
     for (const row of rows) this.last[row] = transaction;
   }
