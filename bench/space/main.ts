@@ -6,7 +6,10 @@ import { parseArgs } from 'node:util';
 import { describeMachine, load } from '../machine.ts';
 import { machineText, table } from '../table.ts';
 import { measurementNamed, measurements } from './all.ts';
+import { fileSizeChart } from './file-size-chart.ts';
 import type { Figure, Outcome } from './measurement.ts';
+
+const CHART = 'docs/charts/file-size.svg';
 
 const HELP = `
 Measures what Coppice's file, its commits and its deletions take, beside its peers.
@@ -19,6 +22,7 @@ Measures what Coppice's file, its commits and its deletions take, beside its pee
     --rows N      rows in the file, for all of them
     --json FILE   where the figures are left; otherwise in bench/results/local/
     --dir FOLDER  where the data is made, on the disk to be measured; removed afterwards
+    --chart FILE  measures nothing: draws docs/charts/file-size.svg from the figures in FILE
     --help        this text`;
 
 const { values: args } = parseArgs({
@@ -29,10 +33,12 @@ const { values: args } = parseArgs({
     rows: { type: 'string' },
     json: { type: 'string' },
     dir: { type: 'string' },
+    chart: { type: 'string' },
   },
 });
 
 if (args.help) console.log(HELP.trim());
+else if (args.chart !== undefined) drawFrom(args.chart);
 else await measureAll();
 
 async function measureAll(): Promise<void> {
@@ -61,6 +67,12 @@ async function measureAll(): Promise<void> {
   } finally {
     rmSync(data, { recursive: true, force: true });
   }
+}
+
+function drawFrom(jsonFile: string): void {
+  mkdirSync(dirname(CHART), { recursive: true });
+  writeFileSync(CHART, fileSizeChart(jsonFile));
+  console.log(CHART);
 }
 
 function figuresTable(figures: readonly Figure[]): string {
