@@ -45,7 +45,7 @@ const WARM_UP_TIMES = 3;
 /** Where nothing counts what a process writes. */
 const MIN_WARM_UP = 50;
 const PAGE_BYTES = 4096;
-const SEVERAL = {
+const CONTENDERS = {
   coppice: { variant: 'write', metaEnd: 12_288 },
   lmdb: { variant: 'transaction', metaEnd: 8_192 },
 };
@@ -72,7 +72,7 @@ async function measure({
   const costs: Cost[] = [];
   const figures: Figure[] = [];
   const data: unknown[] = [];
-  for (const [contender, { metaEnd }] of Object.entries(SEVERAL)) {
+  for (const [contender, { metaEnd }] of Object.entries(CONTENDERS)) {
     const own = `${realpathSync(folder)}/${contender}`;
     mkdirSync(own);
     const trace = join(folder, `${contender}.trace`);
@@ -176,7 +176,7 @@ async function overwrite(input: Overwriting): Promise<Overwritten> {
   const session = contender.open(folder);
   const marker = new Marker(folder);
   await session.fill(ascendingKeys(rows), stampedValue(0));
-  const write = session.writer(SEVERAL[input.contender === 'lmdb' ? 'lmdb' : 'coppice'].variant);
+  const write = session.writer(CONTENDERS[input.contender === 'lmdb' ? 'lmdb' : 'coppice'].variant);
   const model = new RowModel(rows);
   const fileBytes = (): number => statSync(contender.file(folder)).size;
   let transaction = 0;
