@@ -146,7 +146,6 @@ async function compactFile({ path, rows }: File): Promise<Compacted> {
   const delay = monitorEventLoopDelay({ resolution: 1 });
   delay.enable();
   await setTimeout(TICKS_MS);
-  delay.reset();
   const start = performance.now();
   const supported = await whetherSupported(() => db.compact());
   const ms = performance.now() - start;
