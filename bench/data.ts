@@ -15,7 +15,24 @@ export function* ascendingKeys(rows: number): Generator<string> {
 
 /** `count` keys of rows drawn at random, the same ones for the same seed. */
 export function randomKeys(count: number, rows: number, seed: number): string[] {
-  return Array.from({ length: count }, (_, i) => keyOf(mix(i + seed * 0x9e3779b1) % rows));
+  return randomRows(count, rows, seed).map(keyOf);
+}
+
+/** The rows of these keys. */
+export function randomRows(count: number, rows: number, seed: number): number[] {
+  return Array.from({ length: count }, (_, i) => mix(i + seed * 0x9e3779b1) % rows);
+}
+
+/** Rows 0 .. rows - 1, each once, in an order drawn at random; the same one each time. */
+export function shuffledRows(rows: number): Uint32Array {
+  const order = Uint32Array.from({ length: rows }, (_, i) => i);
+  for (let i = rows - 1; i > 0; i--) {
+    const other = mix(i) % (i + 1);
+    const row = order[i]!;
+    order[i] = order[other]!;
+    order[other] = row;
+  }
+  return order;
 }
 
 /** A value of which no byte is like its neighbour. */

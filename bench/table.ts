@@ -114,7 +114,7 @@ function spread(us: readonly number[]): string {
 }
 
 /** `sides`: l or r for each column. */
-function table(
+export function table(
   head: readonly string[],
   rows: readonly (readonly string[])[],
   sides: string,

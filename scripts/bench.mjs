@@ -1,6 +1,7 @@
 /**
  * `npm run bench -- ARGS`: compiles bench/, installs the peers of bench/package.json when they are
  * missing, and runs bench/main.ts with ARGS. `--quick` needs no peers but those of the root.
+ * `npm run bench -- space ARGS`: the same for bench/space/main.ts, which never needs them.
  */
 
 import { existsSync, readFileSync } from 'node:fs';
@@ -8,15 +9,21 @@ import { join } from 'node:path';
 import { packagesAreCurrent, setUp } from './setup.mjs';
 import { buildEnvironment, npm, root, show, step } from './steps.mjs';
 
-const args = process.argv.slice(2);
+const space = process.argv[2] === 'space';
+const args = process.argv.slice(space ? 3 : 2);
 const folder = join(root, 'bench');
 const manifest = join(folder, 'package.json');
 const locked = existsSync(join(folder, 'package-lock.json'));
 
 const ready =
   (await setUp({ bench: true })) &&
-  (args.includes('--quick') || !existsSync(manifest) || peersAreThere() || (await installPeers()));
-const main = ['--expose-gc', join(root, 'out/bench/main.js'), ...args];
+  (space ||
+    args.includes('--quick') ||
+    !existsSync(manifest) ||
+    peersAreThere() ||
+    (await installPeers()));
+const program = space ? 'space/main.js' : 'main.js';
+const main = ['--expose-gc', join(root, 'out/bench', program), ...args];
 process.exitCode = ready && (await show(process.execPath, main)) === 0 ? 0 : 1;
 
 function peersAreThere() {

@@ -15,7 +15,24 @@ export interface Session {
   writer(variant: string): (keys: readonly string[], value: Uint8Array) => Promise<void>;
   /** Writes one key, and resolves when it is on the disk. */
   putter(variant: string): (key: string, value: Uint8Array) => Promise<void>;
+  /** A reader of the present state, which stays open until it is closed. */
+  hold(): HeldReader;
+  /** What the database tells of itself; undefined where it tells nothing of the kind. */
+  stats(): EngineStats | undefined;
   close(): Promise<void>;
+}
+
+/** Keeps one state of the database. */
+export interface HeldReader {
+  get(key: string): Uint8Array | undefined;
+  close(): void;
+}
+
+export interface EngineStats {
+  /** In use by any state that is kept. */
+  readonly liveBytes: number;
+  /** Since the session began: pages and runs without the metas, bytes with them. */
+  readonly commits: { readonly pages: number; readonly runs: number; readonly bytes: number };
 }
 
 /** What a workload asks of a contender. */

@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 import { type Database, open, type Store } from 'coppice';
-import type { Contender, Session } from './contender.ts';
+import type { Contender, EngineStats, HeldReader, Session } from './contender.ts';
 import { versionOf } from './versions.ts';
 
 const file = (folder: string): string => join(folder, 'data.coppice');
@@ -77,6 +77,16 @@ class CoppiceSession implements Session {
     return async (key, value) => {
       await store.put(key, value);
     };
+  }
+
+  hold(): HeldReader {
+    const { store } = this;
+    const snapshot = this.db.snapshot();
+    return { get: (key) => snapshot.get(store, key), close: () => snapshot.close() };
+  }
+
+  stats(): EngineStats {
+    return this.db.stats();
   }
 
   close(): Promise<void> {

@@ -8,7 +8,7 @@
 
 import { join } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
-import type { Contender, Session } from './contender.ts';
+import type { Contender, HeldReader, Session } from './contender.ts';
 import { versionOf } from './versions.ts';
 
 const FILL_TRANSACTION = 10_000;
@@ -109,6 +109,16 @@ class LmdbSession implements Session {
     return async (key, value) => {
       await db.put(key, value);
     };
+  }
+
+  hold(): HeldReader {
+    const { db } = this;
+    const transaction = db.useReadTransaction();
+    return { get: (key) => db.get(key, { transaction }), close: () => transaction.done() };
+  }
+
+  stats(): undefined {
+    return undefined;
   }
 
   close(): Promise<void> {

@@ -1,0 +1,100 @@
+/** `npm run bench -- space ARGS`: measures space, prints tables, leaves the figures as JSON. */
+
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { describeMachine, load } from '../machine.ts';
+import { machineText, table } from '../table.ts';
+import { measurementNamed, measurements } from './all.ts';
+import { fileSizeChart } from './file-size-chart.ts';
+import type { Figure, Outcome } from './measurement.ts';
+
+const CHART = 'docs/charts/file-size.svg';
+
+const HELP = `
+Measures what Coppice's file, its commits and its deletions take, beside its peers.
+
+    npm run bench -- space [--quick] [--only NAME]... [--rows N] [--json FILE] [--dir FOLDER]
+
+    --quick       fewer rows
+    --only NAME   only this measurement; may be given again. There are:
+                  ${measurements.map(({ name }) => name).join(', ')}
+    --rows N      rows in the file, for all of them
+    --json FILE   where the figures are left; otherwise in bench/results/local/
+    --dir FOLDER  where the data is made, on the disk to be measured; removed afterwards
+    --chart FILE  measures nothing: draws docs/charts/file-size.svg from the figures in FILE
+    --help        this text`;
+
+const { values: args } = parseArgs({
+  options: {
+    help: { type: 'boolean' },
+    quick: { type: 'boolean' },
+    only: { type: 'string', multiple: true },
+    rows: { type: 'string' },
+    json: { type: 'string' },
+    dir: { type: 'string' },
+    chart: { type: 'string' },
+  },
+});
+
+if (args.help) console.log(HELP.trim());
+else if (args.chart !== undefined) drawFrom(args.chart);
+else await measureAll();
+
+async function measureAll(): Promise<void> {
+  const chosen = args.only?.map(measurementNamed) ?? measurements;
+  const quick = args.quick ?? false;
+  const rowsGiven = args.rows === undefined ? undefined : rowCount(args.rows);
+  const data = join(resolve(args.dir ?? 'out/bench-data'), `space-${process.pid}`);
+  const loadBefore = load();
+  const results: ({ name: string; rows: number } & Outcome)[] = [];
+  mkdirSync(data, { recursive: true });
+  try {
+    for (const { name, title, rows: usual, run } of chosen) {
+      process.stderr.write(`measuring ${name} ...\n`);
+      const folder = join(data, name);
+      mkdirSync(folder);
+      const rows = rowsGiven ?? (quick ? usual.quick : usual.full);
+      const outcome = await run({ folder, rows, quick });
+      rmSync(folder, { recursive: true });
+      results.push({ name, rows, ...outcome });
+      console.log(`\n${name}: ${title}\n\n${figuresTable(outcome.figures)}\n`);
+      for (const note of outcome.notes) console.log(note);
+    }
+    const machine = describeMachine(data, loadBefore);
+    console.log(`\n${machineText(machine)}`);
+    save(JSON.stringify({ machine, results }, undefined, 1), machine.date);
+  } finally {
+    rmSync(data, { recursive: true, force: true });
+  }
+}
+
+function drawFrom(jsonFile: string): void {
+  mkdirSync(dirname(CHART), { recursive: true });
+  writeFileSync(CHART, fileSizeChart(jsonFile));
+  console.log(CHART);
+}
+
+function figuresTable(figures: readonly Figure[]): string {
+  const rows = figures.map(({ what, value, goal, met }) => [
+    what,
+    value,
+    goal ?? '',
+    met === undefined ? '' : met ? 'met' : 'NOT met',
+  ]);
+  return table(['what', 'figure', 'goal', ''], rows, 'lrll');
+}
+
+function save(json: string, date: string): void {
+  const local = join('bench/results/local', `space-${date.replaceAll(':', '-')}.json`);
+  const file = args.json ?? local;
+  mkdirSync(dirname(resolve(file)), { recursive: true });
+  writeFileSync(file, `${json}\n`);
+  console.log(`\n${file}`);
+}
+
+function rowCount(given: string): number {
+  const n = Number(given);
+  if (!Number.isSafeInteger(n) || n < 1000) throw new RangeError('--rows is a number from 1000 on');
+  return n;
+}
