@@ -316,7 +316,7 @@ export class Database implements Disposable, AsyncDisposable {
    * fills pages up, moves those at the end of the file forward, and cuts the end off. It works in
    * small durable transactions; stopped or killed at any point it loses nothing. What a snapshot
    * that stays open needs is not moved, so the file may stay longer until it is closed.
-   * Progress is told in entries, each of which is passed twice.
+   * Progress is told in entries, each of which is passed three times.
    */
   async compact(options: LongWork = {}): Promise<CompactReport> {
     this.requireWritable();

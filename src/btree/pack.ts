@@ -1,6 +1,7 @@
 /**
  * A pass of compaction over one tree, in steps that each fit a small transaction: leaves are filled
- * up from their right neighbours, and what lies at or past a page number is moved.
+ * up from their right neighbours, or what lies at or past a page number is moved: overflow runs, or
+ * pages.
  *
  * Moving is nothing but touching: the copy gets its place at the commit. Leaves are filled within
  * the branch of level 1 that they share; what its last leaf has to spare stays.
@@ -40,12 +41,14 @@ import { writeBoth } from './split.ts';
 const NEIGHBOURS = 64;
 const WORTHWHILE = 1 / 32;
 
-/** What a pass does, and how far it is. */
+/** What a pass does: one of the three, so that each finds the places that the one before left. */
+export type PackKind = 'fill' | 'runs' | 'pages';
+
+/** A pass, and how far it is. */
 export class PackPass {
-  /** Pages at or past this number are moved. */
+  readonly kind: PackKind;
+  /** Pages at or past this number are moved, runs that reach past it. */
   readonly end: number;
-  /** Whether leaves are filled up. */
-  readonly fill: boolean;
   /** Where the next step begins: key[0, keyLength). */
   readonly key: Uint8Array;
   keyLength = 0;
@@ -58,9 +61,9 @@ export class PackPass {
   stopAt: number = Number.POSITIVE_INFINITY;
 
   /** `keyBytes`: the size of a page, which no separator exceeds. */
-  constructor(end: number, fill: boolean, keyBytes: number) {
+  constructor(kind: PackKind, end: number, keyBytes: number) {
+    this.kind = kind;
     this.end = end;
-    this.fill = fill;
     this.key = new Uint8Array(keyBytes);
   }
 }
@@ -75,10 +78,14 @@ export type FindPlace = (pages: number, before: number) => number;
 export function packStep(edit: Edit, pass: PackPass, most: number, findPlace: FindPlace): void {
   const { pages, path, root } = edit;
   search(pages, root.page, root.birth, pass.key, pass.keyLength, path);
-  moveBranches(edit, pass);
+  if (pass.kind === 'pages') moveBranches(edit, pass);
+  if (pass.kind === 'runs' && !mayHaveRuns(edit, 0)) {
+    pass.finished = true;
+    return;
+  }
   if (path.depth === 0) {
     pass.looked++;
-    pass.finished = moveRuns(edit, pass, findPlace);
+    pass.finished = pass.kind !== 'runs' || moveRuns(edit, pass, findPlace);
     return;
   }
   const d = path.depth - 1;
@@ -92,26 +99,30 @@ export function packStep(edit: Edit, pass: PackPass, most: number, findPlace: Fi
     pass.looked++;
     const page = childPage(s, o, n, slot);
     const birth = childBirth(s, o, n, slot);
-    const hasRuns = (pageFlags(s, o) & PAGE_FLAG.overflow) !== 0;
-    if (pass.fill && isWorthFilling(edit, d, slot, n)) {
+    if (pass.kind === 'fill' && isWorthFilling(edit, d, slot, n)) {
       goToLeaf(edit, d, slot, page, birth);
       fillLeaf(edit, pass, d, slot);
       return;
     }
-    if (page >= pass.end) {
+    if (pass.kind === 'pages' && page >= pass.end) {
       edit.touchPath(d);
       edit.touchChild(d, slot, page, birth, PAGE_TYPE.leaf);
       pass.moved++;
     }
-    if (hasRuns) {
-      const now = childAt(edit, d, slot);
-      goToLeaf(edit, d, slot, now.page, now.birth);
+    if (pass.kind === 'runs' && mayHaveRuns(edit, d)) {
+      goToLeaf(edit, d, slot, page, birth);
       if (!moveRuns(edit, pass, findPlace)) break;
     }
   }
   // Stopped in the midst of the first leaf's runs: the next step finds the others.
   if (slot === first) return;
   goOnFrom(edit, pass, d, slot);
+}
+
+/** Whether a leaf below the page at `depth` of the path, or it itself, has an overflow run. */
+function mayHaveRuns(edit: Edit, depth: number): boolean {
+  const o = findOnPath(edit.pages, edit.path, depth);
+  return (pageFlags(edit.pages.segment, o) & PAGE_FLAG.overflow) !== 0;
 }
 
 /** Touches the deepest branch of the path that has to move, and so all above it. */

@@ -28,11 +28,14 @@ export class FileLength {
   private readonly storage: Storage;
   private readonly lock: LockWords;
   private readonly pages: MappedPages;
+  private readonly maxGrowth: number;
 
-  constructor(storage: Storage, lock: LockWords, pages: MappedPages) {
+  /** `maxGrowth`: no step makes the file longer than so many times its live size. */
+  constructor(storage: Storage, lock: LockWords, pages: MappedPages, maxGrowth: number) {
     this.storage = storage;
     this.lock = lock;
     this.pages = pages;
+    this.maxGrowth = maxGrowth;
   }
 
   /**
@@ -52,7 +55,7 @@ export class FileLength {
     const needed = Math.max(placement.roots.filePages, zeros.until);
     if (needed > filePages) {
       // A step, and zeros ahead, are conveniences: on a full disk what the commit needs will do.
-      if (this.growTo(Math.max(needed, zeros.from + stepPages))) {
+      if (this.growTo(Math.max(needed, zeros.from + this.step(stepPages, zeros, placement)))) {
         this.diskWasFull = false;
         return zeros;
       }
@@ -104,6 +107,13 @@ export class FileLength {
     const ahead = Math.max(MIN_ZERO_BYTES, (from * pageSize) / 16);
     const until = from + Math.floor(Math.min(ahead, MAX_ZERO_BYTES) / pageSize);
     return { from, until, writtenUntil: Math.max(writtenUntil, until) };
+  }
+
+  /** A whole step, or what `maxGrowth` leaves of it, but the smallest step at least. */
+  private step(stepPages: number, zeros: Zeros, { roots }: Placement): number {
+    const left = Math.floor(this.maxGrowth * roots.pagesInUse) - zeros.from;
+    const least = MIN_STEP_BYTES / this.pages.geometry.pageSize;
+    return Math.min(stepPages, Math.max(left, least));
   }
 
   /** False when there is no room for it. */

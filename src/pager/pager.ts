@@ -19,8 +19,9 @@ import type { MappedPages } from './mapped-pages.ts';
 import type { OpenedFile } from './open-file.ts';
 import { place } from './placement.ts';
 import { PrivateMemory } from './private-memory.ts';
-import type { Readers } from './readers.ts';
-import { nextId } from './snapshot.ts';
+import type { ListedReader, Readers } from './readers.ts';
+import { accountSpace, type SpaceAccount } from './retained-space.ts';
+import { nextId, type SnapshotRoots } from './snapshot.ts';
 import type { Storage } from './storage.ts';
 import { Upkeep } from './upkeep.ts';
 import { WritePages } from './write-pages.ts';
@@ -50,7 +51,7 @@ export class Pager {
     this.lock = file.lock;
     this.pages = file.pages;
     this.readers = file.readers;
-    this.length = new FileLength(file.storage, file.lock, file.pages);
+    this.length = new FileLength(file.storage, file.lock, file.pages, options.maxGrowth);
     this.jobs = new JobRunner(file.storage, file.lock);
     this.turn = new WriterTurn(file, this.jobs, options);
     this.upkeep = new Upkeep(file, this.turn, this.jobs, this.length, this.memory);
@@ -214,16 +215,17 @@ export class Pager {
     return this.lock.entryId(this.lock.durableEntry);
   }
 
-  /** Snapshots in use by any process, their full ids and live bytes. */
-  listReaders(): { snapshot: number; ageMs: number; self: boolean; bytesHeld: number }[] {
-    const { pageSize } = this.file.geometry;
-    return this.readers.list().flatMap(({ shortId: short, ageMs, self }) => {
-      const entry = this.lock.findEntry(short);
-      // Gone in between: that reader lost a race and is about to look again.
-      if (entry < 0) return [];
-      const { id, pagesInUse } = this.lock.entryRoots(entry);
-      return [{ snapshot: id, ageMs, self, bytesHeld: pagesInUse * pageSize }];
-    });
+  /** Who uses which snapshot, in any process. */
+  listReaders(): ListedReader[] {
+    return this.readers.list();
+  }
+
+  /**
+   * What the retained snapshots take; `pinned` is kept by the caller. `listed`: the readers to tell
+   * of, those listed now by default.
+   */
+  space(pinned: SnapshotRoots, listed?: readonly ListedReader[]): SpaceAccount {
+    return accountSpace(this.lock, this.readers, this.pages, pinned, listed);
   }
 
   /** Pages for a check: each is verified whenever it is touched. */

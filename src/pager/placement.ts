@@ -6,7 +6,7 @@
  */
 
 import { assert } from '../assert.ts';
-import { ownNumber, pageLevel, setOwnNumber } from '../format/page-header.ts';
+import { ownNumber, PAGE_FLAG, pageFlags, pageLevel, setOwnNumber } from '../format/page-header.ts';
 import { placePointers } from '../format/pointers.ts';
 import { FreePages } from './free-pages.ts';
 import type { Run } from './free-runs.ts';
@@ -22,6 +22,9 @@ export interface PlacedRun {
   readonly page: number;
   readonly run: DirtyRun;
 }
+
+/** Past every level of a branch (format/validate.ts). */
+const CATALOGUE = 50;
 
 /** All that a commit writes, and the snapshot that it makes. */
 export interface Placement {
@@ -69,13 +72,17 @@ export function place(request: PlacementRequest): Placement {
   const runPlaces = placeRuns(pages, free, allocator, map);
   // The map's pages are taken with the others, so that they lie in the same run.
   const dataPages = pages.dirtyPages;
-  const taken = allocator.take(dataPages + map.estimate(allocator.end));
+  const mapPages = map.estimate(allocator.end);
+  const taken = allocator.take(dataPages + mapPages);
   for (const run of taken) map.set(run.page, run.count);
-  const places = splitRuns(taken, dataPages);
-  for (const run of places.rest) map.offer(run);
+  const { order, longLived } = byLifetime(pages);
+  const places = divideRuns(taken, longLived);
+  const placeOf = new Int32Array(pages.indices);
+  placePages(order, 0, longLived, places.first, placeOf);
+  const left = placePages(order, longLived, dataPages, places.longest, placeOf);
+  for (const run of left) map.offer(run);
   map.settle(allocator);
 
-  const placeOf = placeDataPages(pages, places.first);
   const placed: PlacedPage[] = [];
   for (let index = pages.nextDirty(-1); index >= 0; index = pages.nextDirty(index)) {
     const s = pages.segmentOf(index);
@@ -141,41 +148,70 @@ function placeRuns(
   });
 }
 
-/** Splits runs after `count` pages. */
-function splitRuns(runs: readonly Run[], count: number): { first: Run[]; rest: Run[] } {
-  const first: Run[] = [];
-  const rest: Run[] = [];
-  let missing = count;
-  for (const run of runs) {
-    const here = Math.min(missing, run.count);
-    if (here > 0) first.push({ page: run.page, count: here });
-    if (here < run.count) rest.push({ page: run.page + here, count: run.count - here });
-    missing -= here;
+/**
+ * The dirty pages' indices, those first that will live longest: leaves, and then branches from the
+ * lowest level up, for the higher a branch the more puts go through it; the catalogue last, which
+ * every commit replaces as it does the map. Pages of one kind stay as they were made.
+ */
+function byLifetime(pages: WritePages): { order: Int32Array; longLived: number } {
+  const order = new Int32Array(pages.dirtyPages);
+  const ends = new Int32Array(CATALOGUE + 1);
+  for (let index = pages.nextDirty(-1); index >= 0; index = pages.nextDirty(index)) {
+    ends[kindOf(pages, index)]!++;
   }
-  return { first, rest };
+  const longLived = ends[0]!;
+  for (let kind = 1; kind <= CATALOGUE; kind++) ends[kind]! += ends[kind - 1]!;
+  for (let kind = CATALOGUE; kind > 0; kind--) ends[kind] = ends[kind - 1]!;
+  ends[0] = 0;
+  for (let index = pages.nextDirty(-1); index >= 0; index = pages.nextDirty(index)) {
+    const o = pages.offsetOf(index);
+    assert(ownNumber(pages.segmentOf(index), o) < 0, 'a dirty page is placed once');
+    order[ends[kindOf(pages, index)]!++] = index;
+  }
+  return { order, longLived };
+}
+
+/** A page's level; CATALOGUE for leaves of the catalogue. */
+function kindOf(pages: WritePages, index: number): number {
+  const s = pages.segmentOf(index);
+  const o = pages.offsetOf(index);
+  return (pageFlags(s, o) & PAGE_FLAG.catalogue) !== 0 ? CATALOGUE : pageLevel(s, o);
 }
 
 /**
- * Dirty index to place. Leaves first, in the order in which they were made, then branches: nearly
- * every commit replaces the branches of the one before, so that these leave long free runs
- * together.
+ * Divides runs: the first `count` pages for what lives long, the longest runs for the rest, which
+ * will be free, and whole, again when the next commit is done. The longest one comes last there.
  */
-function placeDataPages(pages: WritePages, runs: readonly Run[]): Int32Array {
-  const placeOf = new Int32Array(pages.indices);
+function divideRuns(runs: readonly Run[], count: number): { first: Run[]; longest: Run[] } {
+  const first: Run[] = [];
+  const longest: Run[] = [];
+  let missing = count;
+  for (const run of [...runs].sort((a, b) => a.count - b.count)) {
+    const here = Math.min(missing, run.count);
+    if (here > 0) first.push({ page: run.page, count: here });
+    if (here < run.count) longest.push({ page: run.page + here, count: run.count - here });
+    missing -= here;
+  }
+  return { first: first.sort((a, b) => a.page - b.page), longest };
+}
+
+/** Gives the pages order[from, to) places in the runs, and returns what is left of these. */
+function placePages(
+  order: Int32Array,
+  from: number,
+  to: number,
+  runs: readonly Run[],
+  placeOf: Int32Array,
+): Run[] {
   let run = 0;
   let inRun = 0;
-  for (const wanted of [true, false]) {
-    for (let index = pages.nextDirty(-1); index >= 0; index = pages.nextDirty(index)) {
-      const s = pages.segmentOf(index);
-      const o = pages.offsetOf(index);
-      if ((pageLevel(s, o) === 0) !== wanted) continue;
-      assert(ownNumber(s, o) < 0, 'a dirty page is placed once');
-      while (inRun === runs[run]!.count) {
-        run++;
-        inRun = 0;
-      }
-      placeOf[index] = runs[run]!.page + inRun++;
-    }
+  for (let i = from; i < to; i++) {
+    placeOf[order[i]!] = runs[run]!.page + inRun++;
+    if (inRun < runs[run]!.count) continue;
+    run++;
+    inRun = 0;
   }
-  return placeOf;
+  const [begun, ...rest] = runs.slice(run);
+  if (begun === undefined) return rest;
+  return [{ page: begun.page + inRun, count: begun.count - inRun }, ...rest];
 }

@@ -3,7 +3,7 @@
  *
  *     coppice:commit         { path, transaction, durability }: published by this handle
  *     coppice:recovery       { path, transaction, steppedBackFrom }: opened alone
- *     coppice:slow-reader    { path, snapshot, ageMs, self, bytesHeld }: older than warnAfter
+ *     coppice:slow-reader    { path, snapshot, ageMs, self, bytesHeld }: older than warnAfter, see `stats`
  *     coppice:storage-fault  { path, error }: a flush failed with nobody to tell
  *     coppice:abandoned      { path, kind, transaction }: left until it was garbage collected
  */
@@ -55,10 +55,15 @@ export class SlowReaderWatch {
     const now = Date.now();
     if (now < this.nextScan) return;
     this.nextScan = now + Math.min(SCAN_EVERY_MS, this.warnAfterMs);
-    for (const reader of this.pager.listReaders()) {
-      if (reader.ageMs >= this.warnAfterMs) {
+    const slow = this.pager.listReaders().filter(({ ageMs }) => ageMs >= this.warnAfterMs);
+    if (slow.length === 0) return;
+    const pinned = this.pager.readers.pin();
+    try {
+      for (const reader of this.pager.space(pinned, slow).readers) {
         slowReaders.publish({ path: this.pager.path, ...reader });
       }
+    } finally {
+      this.pager.readers.unpin(pinned.id);
     }
   }
 }

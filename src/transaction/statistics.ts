@@ -22,6 +22,7 @@ import {
 import { mappingStats } from '../pager/mapping-stats.ts';
 import type { PageReader } from '../pager/page-reader.ts';
 import type { Pager } from '../pager/pager.ts';
+import type { ListedReader } from '../pager/readers.ts';
 import type { CommitCounts } from '../pager/write-session.ts';
 import { allRecords } from './catalogue.ts';
 import type { PinnedSnapshot } from './pinned-snapshot.ts';
@@ -29,15 +30,26 @@ import type { PinnedSnapshot } from './pinned-snapshot.ts';
 /** Sizes in bytes, ages in milliseconds. */
 export interface DatabaseStats {
   fileBytes: number;
-  /** In use by the newest snapshot. */
+  /** What the file takes of the disk: less than its length when it has holes. */
+  allocatedBytes: number;
+  /**
+   * In use by any snapshot that must not be overwritten: the newest, the newest durable one, and
+   * those that readers have.
+   */
   liveBytes: number;
+  /** The rest of the file: free to be written. */
   freeBytes: number;
+  /** In use by the newest snapshot alone. */
+  snapshotBytes: number;
   pageSize: number;
   /** The published transaction. */
   transaction: number;
   /** The newest transaction that is known to survive a power failure. */
   durableTransaction: number;
-  /** Snapshots in use, by any process; `bytesHeld`: live bytes of that snapshot. */
+  /**
+   * Snapshots in use, by any process. `bytesHeld`: what is free as soon as this snapshot is let go
+   * of, because no other needs it; `ageMs`: since it was taken, 0 for a read that is going on.
+   */
   readers: { snapshot: number; ageMs: number; self: boolean; bytesHeld: number }[];
   /**
    * Branch and leaf pages are counted; overflow pages and fill (0..1, bytes in use of what the
@@ -72,7 +84,7 @@ const SAMPLED_LEAVES = 256;
 export function collectStats(
   pager: Pager,
   pinned: PinnedSnapshot,
-  readers: DatabaseStats['readers'],
+  readers: readonly ListedReader[],
   open: DatabaseStats['open'],
 ): DatabaseStats {
   const { roots } = pinned;
@@ -80,16 +92,18 @@ export function collectStats(
   // Before the trees are looked at: that loads pages.
   const mapping = mappingStats(pager.storage);
   const sizeBytes = mapping.mappedBytes;
-  const liveBytes = roots.pagesInUse * pageSize;
+  const space = pager.space(roots, readers);
   const commits: CommitCounts = { ...pager.counts };
   return {
     fileBytes: sizeBytes,
-    liveBytes,
-    freeBytes: Math.max(0, sizeBytes - liveBytes),
+    allocatedBytes: pager.storage.status().allocatedBytes,
+    liveBytes: space.liveBytes,
+    freeBytes: Math.max(0, sizeBytes - space.liveBytes),
+    snapshotBytes: roots.pagesInUse * pageSize,
     pageSize,
     transaction: roots.id,
     durableTransaction: pager.durableTransaction,
-    readers,
+    readers: space.readers,
     stores: allRecords(pager.pages, roots).map(({ name, root }) => ({
       name,
       ...treeStats(pager.pages, root),

@@ -2,7 +2,7 @@
  * Compaction of a database that is in use, in the place where it lies.
  *
  *     fill: leaves are filled up from their neighbours -> fewer pages in use
- *     move, until the end of the file is empty: what lies past `end` is copied to free pages before
+ *     empty, until nothing is left there: what lies past `end` is copied to free pages before it
  *     cut: the file becomes as long as its longest snapshot
  *
  * 1. Every step is an ordinary durable transaction of about a megabyte, one of the queue's: stopped
@@ -11,7 +11,7 @@
  *    something makes the file's tail emptier, and the passes end.
  */
 
-import { PackPass } from '../btree/pack.ts';
+import { type PackKind, PackPass } from '../btree/pack.ts';
 import type { WritableTree } from '../btree/writable-tree.ts';
 import type { LowSpace } from '../pager/low-space.ts';
 import type { Pager } from '../pager/pager.ts';
@@ -38,10 +38,12 @@ const LEAVES_AT_ONCE = 64;
 /**
  * Free pages that a step leaves for what its commit writes beside: branches, catalogue, map.
  */
-const RESERVED_PAGES = 24;
+const RESERVED_PAGES = 16;
 /** The file is made at most so many pages longer than what is in use, or this part of it. */
-const MIN_SLACK_PAGES = 64;
+const MIN_SLACK_PAGES = 32;
 const SLACK = 1 / 128;
+/** Passes that are always made, or not needed: progress is told of these. */
+const PASSES_TOLD = 3;
 /** Others that write meanwhile can keep the tail from becoming empty. */
 const MOST_PASSES = 16;
 
@@ -80,7 +82,7 @@ class Compaction {
   pagesMoved = 0;
   private readonly host: CompactHost;
   private readonly options: LongWork;
-  /** Entries that the passes have gone over, twice all of them in the end. */
+  /** Entries that the passes have gone over, and that the first of them have to. */
   private done = 0;
   private total = 0;
 
@@ -92,17 +94,29 @@ class Compaction {
   /** Fills leaves up. */
   async fill(): Promise<void> {
     const trees = this.look();
-    this.total = 2 * trees.entries.reduce((sum, entries) => sum + entries, 0);
-    await this.pass(trees, trees.filePages, true);
+    this.total = PASSES_TOLD * trees.entries.reduce((sum, entries) => sum + entries, 0);
+    await this.pass(trees, 'fill', trees.filePages);
   }
 
-  /** Moves what lies at the end of the file to the front. */
+  /**
+   * Moves what lies at the end of the file to the front. Runs come first: they need places in one
+   * piece, which single pages would break. When nothing moves any more, runs anywhere in the file
+   * move to the first place that has room for them, once.
+   */
   async empty(): Promise<void> {
+    let slid = false;
     for (let passes = 0; passes < MOST_PASSES; passes++) {
       const trees = this.look();
       const { pagesInUse } = trees;
       const end = pagesInUse + Math.max(MIN_SLACK_PAGES, Math.ceil(pagesInUse * SLACK));
-      if (trees.filePages <= end || !(await this.pass(trees, end, false))) return;
+      if (trees.filePages <= end) return;
+      const before = this.pagesMoved;
+      await this.pass(trees, 'runs', end);
+      await this.pass(trees, 'pages', end);
+      if (this.pagesMoved > before) continue;
+      if (slid) return;
+      slid = true;
+      await this.pass(trees, 'runs', end, 0);
     }
   }
 
@@ -126,14 +140,17 @@ class Compaction {
     }
   }
 
-  /** Goes over all trees once. Returns whether anything was moved. */
-  private async pass(trees: Trees, end: number, fill: boolean): Promise<boolean> {
-    const before = this.pagesMoved;
+  /** Goes over all trees once. `end` counts free pages, `movesFrom` says what is moved. */
+  private async pass(
+    trees: Trees,
+    kind: PackKind,
+    end: number,
+    movesFrom: number = end,
+  ): Promise<void> {
     const { pageSize } = this.host.pager.pages.geometry;
     for (const [i, name] of trees.names.entries()) {
       const key = name === undefined ? undefined : catalogueKey(name);
-      const movesFrom = fill ? Number.POSITIVE_INFINITY : end;
-      const pass = new PackPass(movesFrom, fill, pageSize);
+      const pass = new PackPass(kind, movesFrom, pageSize);
       const from = this.done;
       while (!pass.finished) {
         this.options.signal?.throwIfAborted();
@@ -147,7 +164,6 @@ class Compaction {
       }
       this.done = Math.min(this.total, from + trees.entries[i]!);
     }
-    return this.pagesMoved > before;
   }
 
   /** One transaction. Returns how many entries of the tree lie before the place that it came to. */
@@ -161,7 +177,8 @@ class Compaction {
       try {
         const tree = find(core);
         if (tree === undefined || !work(tree, pass, space)) pass.finished = true;
-        return tree === undefined || pass.finished ? 0 : tree.rank(pass.key, pass.keyLength, false);
+        if (tree === undefined || pass.finished) return Number.POSITIVE_INFINITY;
+        return tree.rank(pass.key, pass.keyLength, false);
       } finally {
         space.dispose();
       }
@@ -185,7 +202,8 @@ function treeOf(
 
 /** Does as much of a pass as one transaction should. False: there is no room to move anything. */
 function work(tree: WritableTree, pass: PackPass, space: LowSpace): boolean {
-  const room = pass.fill ? STEP_PAGES : Math.min(STEP_PAGES, space.pages - RESERVED_PAGES);
+  const room =
+    pass.kind === 'fill' ? STEP_PAGES : Math.min(STEP_PAGES, space.pages - RESERVED_PAGES);
   if (room <= 0) return false;
   const stopLooking = pass.looked + STEP_LEAVES;
   pass.stopAt = pass.moved + room;

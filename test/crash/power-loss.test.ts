@@ -1,11 +1,13 @@
 import { expect, test } from 'vitest';
 import { endless, explore, reportTotals, useSimulatedClock } from '../support/crash-budget.ts';
 import {
+  compaction,
   durableCommits,
   flushBesideBegin,
   growAndShrink,
   mixedDurabilities,
   pipelined,
+  punching,
   truncation,
 } from '../support/crash-workloads.ts';
 import { DEFAULT_SIM } from '../support/sim-process.ts';
@@ -71,6 +73,26 @@ test('a file of megabytes that loses its content is cut off only when D is short
     { limits: { exhaustiveUnits: 4, random: 6, singles: 6, tearEvery: 256 }, again: 0.2, depth: 2 },
   );
   expect(counts.truncations).toBeGreaterThan(10);
+});
+
+test('compaction, step by step, beside a reader and another writer', {
+  timeout: MINUTES,
+}, async () => {
+  const { met, counts } = await explore(
+    6_000,
+    endless((explorer) => compaction(explorer)),
+  );
+  expect(met.packed).toBeGreaterThan(60);
+  expect(counts.truncations).toBeGreaterThan(3);
+});
+
+test('extents punched out of a file of megabytes', { timeout: MINUTES }, async () => {
+  const { counts } = await explore(
+    400,
+    endless((explorer) => punching(explorer)),
+    { limits: { exhaustiveUnits: 4, random: 6, singles: 6, tearEvery: 256 }, again: 0.2, depth: 2 },
+  );
+  expect(counts.punched).toBeGreaterThan(2 ** 20);
 });
 
 test('commits built while the one before is being flushed', { timeout: MINUTES }, async () => {

@@ -69,6 +69,8 @@ export interface Met {
   builtDuringFlush: number;
   /** Commits that were queued behind one that failed, and failed with it. */
   failedTogether: number;
+  /** Pages that compaction moved. */
+  packed: number;
 }
 
 /** An image that broke a promise. The message says how to come back to it. */
@@ -90,6 +92,7 @@ export class Explorer {
     pinnedReads: 0,
     builtDuringFlush: 0,
     failedTogether: 0,
+    packed: 0,
   };
 
   constructor(options: ExplorerOptions) {

@@ -3,6 +3,7 @@
  * which the power may fail; the explorer then makes their images.
  */
 
+import { PackPass } from '../../src/btree/pack.ts';
 import type { Durability } from '../../src/pager/write-session.ts';
 import type { Explorer, Moment } from './crash-explorer.ts';
 import { type Changes, History, type Mix, randomChanges } from './sim-history.ts';
@@ -143,6 +144,85 @@ export function truncation(explorer: Explorer): Moment[] {
   const keys = [...run.history.stateOf(process.published.id).keys()];
   process.commit(new Map(keys.map((key) => [key, undefined])));
   for (let i = 0; i < 4; i++) process.commit(run.changes());
+  process.close();
+  return run.end();
+}
+
+/**
+ * A file most of which is removed again is compacted, step by step, beside a reader with a snapshot of
+ * its own and another writer; then it is cut and punched.
+ */
+export async function compaction(explorer: Explorer): Promise<Moment[]> {
+  const { random } = explorer;
+  const run = new Run(explorer);
+  const process = run.open();
+  const other = run.open();
+  const big: Mix = { ...explorer.options.mix, keys: 900, puts: 90, overflow: 0.3, removes: 0 };
+  for (let i = 0; i < 4; i++) process.commit(run.changes(big), 'manual');
+  const keys = [...run.history.stateOf(process.published.id).keys()];
+  const gone = keys.filter(() => random.chance(0.6));
+  process.commit(new Map(gone.map((key) => [key, undefined])));
+  run.moments.length = 0;
+  const kept = random.chance(0.5) ? other.pager.readers.pin() : undefined;
+  for (const kind of ['fill', 'runs', 'pages'] as const) {
+    const { pagesInUse } = process.published;
+    const end = kind === 'fill' ? process.published.filePages : pagesInUse + random.below(12);
+    const pass = new PackPass(kind, end, explorer.options.sim.pageSize);
+    for (let steps = 0; !pass.finished && steps < 12; steps++) {
+      const before = pass.moved;
+      process.pack(pass, end, 4 + random.below(8), random.chance(0.8) ? 'commit' : 'interval');
+      explorer.met.packed += pass.moved - before;
+      run.check(process);
+      if (random.chance(0.2)) other.commit(run.changes(), random.pick(ALL));
+    }
+  }
+  if (kept !== undefined) {
+    other.pager.pages.forget();
+    other.check(kept, run.history.stateOf(kept.id));
+    other.pager.readers.unpin(kept.id);
+  }
+  process.flush();
+  await process.pager.giveBack();
+  run.check(process);
+  run.moments.push(explorer.moment(run.machine, run.history));
+  for (let i = 0; i < 2; i++) other.commit(run.changes(), random.pick(ALL));
+  run.check(other);
+  process.close();
+  return run.end();
+}
+
+/**
+ * Large values are removed from the middle of a file, and their extents punched: with a reader, or a D,
+ * that still has them nothing of it is. Only the moments from the removal on are kept.
+ */
+export async function punching(explorer: Explorer): Promise<Moment[]> {
+  const { random } = explorer;
+  const run = new Run(explorer);
+  const process = run.open();
+  const other = run.open();
+  const longest = process.pager.pages.geometry.maxValueBytes;
+  for (let i = 0; i < 8; i++) {
+    const load = new Map<number, number>();
+    for (let k = 0; k < 14; k++) load.set(1000 + i * 100 + k, longest);
+    process.commit(load, 'manual');
+  }
+  process.flush();
+  run.moments.length = 0;
+  const keys = [...run.history.stateOf(process.published.id).keys()];
+  const kept = random.chance(0.5) ? other.pager.readers.pin() : undefined;
+  const gone = keys.filter((key) => key >= 1100 && key < 1600);
+  process.commit(new Map(gone.map((key) => [key, undefined])), random.pick(ALL));
+  await process.pager.trim();
+  run.check(process);
+  if (kept !== undefined) {
+    other.pager.pages.forget();
+    other.check(kept, run.history.stateOf(kept.id));
+    other.pager.readers.unpin(kept.id);
+  }
+  process.commit(run.changes());
+  await process.pager.trim();
+  run.check(process);
+  for (let i = 0; i < 2; i++) process.commit(run.changes(), random.pick(ALL));
   process.close();
   return run.end();
 }

@@ -104,9 +104,9 @@ export class World {
       for (const name of this.state.keys()) tx.dropStore(name);
     });
     same(this.db.stores(), [], 'stores after all were dropped');
-    const { liveBytes, pageSize } = this.db.stats();
+    const { snapshotBytes, pageSize } = this.db.stats();
     const { pages } = await this.db.verify();
-    same(liveBytes, pages * pageSize, 'live bytes');
+    same(snapshotBytes, pages * pageSize, 'bytes in use');
     for (const model of this.state.values()) model.entries = [];
     this.ask();
   }
@@ -254,6 +254,13 @@ export class World {
       case 'flush':
         await this.db.flush();
         same(this.db.stats().durableTransaction, this.db.lastTransaction, 'durable');
+        break;
+      case 'compact':
+        await this.db.compact();
+        this.checkStores();
+        break;
+      case 'trim':
+        await this.db.trim();
         break;
       case 'stores':
         this.checkStores();
@@ -589,6 +596,8 @@ const STEPS = [
   'hold',
   'goOn',
   'flush',
+  'compact',
+  'trim',
   'stores',
   'reopen',
 ] as const;

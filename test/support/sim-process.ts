@@ -4,6 +4,7 @@
  */
 
 import { checkTree } from '../../src/btree/check.ts';
+import type { PackPass } from '../../src/btree/pack.ts';
 import { Scratch } from '../../src/btree/scratch.ts';
 import { Tree } from '../../src/btree/tree.ts';
 import { WritableTree } from '../../src/btree/writable-tree.ts';
@@ -139,14 +140,7 @@ export class SimProcess {
 
   /** Makes the changes in the session's private memory. */
   build(session: WriteSession, changes: Changes): Built {
-    const { pages } = session;
-    const catalogue = new WritableTree(
-      pages,
-      catalogueRoot(session.base),
-      this.scratch,
-      PAGE_FLAG.catalogue,
-    );
-    const store = new WritableTree(pages, storeRoot(catalogue), this.scratch, 0);
+    const { tree: store, record } = this.storeIn(session);
     const state = new Map<number, SimValue>(this.history.stateOf(session.base.id));
     for (const [key, length] of changes) {
       if (length === undefined) {
@@ -158,9 +152,25 @@ export class SimProcess {
         state.set(key, value);
       }
     }
-    const record = encodeRecord(DESCRIPTION, store.root);
-    catalogue.put(STORE, STORE.length, record, 0, record.length);
-    return { session, root: catalogue.root, state };
+    return { session, root: record(), state };
+  }
+
+  /** The store's tree in a session; `record` notes it in the catalogue, whose root it returns. */
+  private storeIn(session: WriteSession): { tree: WritableTree; record: () => TreeRoot } {
+    const { pages } = session;
+    const catalogue = new WritableTree(
+      pages,
+      catalogueRoot(session.base),
+      this.scratch,
+      PAGE_FLAG.catalogue,
+    );
+    const tree = new WritableTree(pages, storeRoot(catalogue), this.scratch, 0);
+    const record = (): TreeRoot => {
+      const bytes = encodeRecord(DESCRIPTION, tree.root);
+      catalogue.put(STORE, STORE.length, bytes, 0, bytes.length);
+      return catalogue.root;
+    };
+    return { tree, record };
   }
 
   /** Commits what was built. An error is thrown on; a full disk is told to the history. */
@@ -195,6 +205,20 @@ export class SimProcess {
     this.history.published(session.id);
     if (durability === 'commit') this.history.durable(session.id);
     return session.id;
+  }
+
+  /** One transaction of compaction, as src/upkeep/compact.ts makes them. */
+  pack(pass: PackPass, end: number, pages: number, durability: Durability = 'commit'): void {
+    const session = this.begin();
+    const space = this.pager.lowSpace(session, end);
+    const store = this.storeIn(session);
+    pass.stopAt = pass.moved + pages;
+    while (!pass.finished && pass.moved < pass.stopAt) {
+      store.tree.pack(pass, 4, (count, before) => space.takeRun(count, before));
+    }
+    space.dispose();
+    const state = this.history.stateOf(session.base.id);
+    this.commitBuilt({ session, root: store.record(), state }, durability);
   }
 
   flush(): void {

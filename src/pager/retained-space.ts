@@ -1,0 +1,134 @@
+/**
+ * What the retained snapshots take of the file, together and each by itself: live size is the pages
+ * in use by any of them (docs/space.md).
+ */
+
+import { CorruptionError } from '../errors.ts';
+import { findMapLeaf, readMapLeaf } from './allocation-map.ts';
+import type { LockWords } from './lock-words.ts';
+import type { PageReader } from './page-reader.ts';
+import type { ListedReader, Readers } from './readers.ts';
+import { type SnapshotRoots, shortId } from './snapshot.ts';
+
+/** A snapshot in use by someone, and what it keeps. */
+export interface ReaderSpace {
+  readonly snapshot: number;
+  readonly ageMs: number;
+  readonly self: boolean;
+  readonly bytesHeld: number;
+}
+
+export interface SpaceAccount {
+  readonly liveBytes: number;
+  readonly readers: ReaderSpace[];
+}
+
+/** Snapshots can be let go of while they are measured: so often it is begun anew. */
+const MAX_TRIES = 100;
+
+/**
+ * The account of the snapshots that are retained now: `pinned`, which the caller keeps, D, and what
+ * `listed` readers use; listed again when one of these has ended meanwhile.
+ */
+export function accountSpace(
+  lock: LockWords,
+  readers: Readers,
+  pages: PageReader,
+  pinned: SnapshotRoots,
+  listed: readonly ListedReader[] = readers.list(),
+): SpaceAccount {
+  for (let tries = 0, list = listed; ; tries++, list = readers.list()) {
+    const named = new Map<number, SnapshotRoots>([[pinned.id, pinned]]);
+    const entries = [lock.durableEntry, ...list.map(({ shortId }) => lock.findEntry(shortId))];
+    for (const entry of entries) {
+      // None: that reader lost a race and is about to look again.
+      if (entry < 0) continue;
+      const roots = lock.entryRoots(entry);
+      named.set(roots.id, roots);
+    }
+    const snapshots = [...named.values()];
+    try {
+      const kept = [pinned.id, lock.entryId(lock.durableEntry)];
+      return accountOf(measureRetained(pages, snapshots), snapshots, kept, list, pages);
+    } catch (error) {
+      // Pages of a snapshot that nobody keeps any longer are overwritten: no damage.
+      const ended = snapshots.some((roots) => roots !== pinned && !isKept(lock, readers, roots));
+      if (!(error instanceof CorruptionError) || !ended || tries === MAX_TRIES) throw error;
+    }
+  }
+}
+
+function isKept(lock: LockWords, readers: Readers, { id }: SnapshotRoots): boolean {
+  return lock.entryId(lock.durableEntry) === id || readers.scan().has(shortId(id));
+}
+
+function accountOf(
+  { live, held }: RetainedSpace,
+  snapshots: readonly SnapshotRoots[],
+  kept: readonly number[],
+  listed: readonly ListedReader[],
+  { geometry }: PageReader,
+): SpaceAccount {
+  const { pageSize } = geometry;
+  const readers = listed.flatMap(({ shortId: short, ageMs, self }) => {
+    const i = snapshots.findIndex(({ id }) => shortId(id) === short);
+    if (i < 0) return [];
+    const { id } = snapshots[i]!;
+    // The newest snapshot and D stay whoever reads them.
+    const bytesHeld = kept.includes(id) ? 0 : held[i]! * pageSize;
+    return [{ snapshot: id, ageMs, self, bytesHeld }];
+  });
+  return { liveBytes: live * pageSize, readers };
+}
+
+export interface RetainedSpace {
+  /** Pages in use by any of the snapshots. */
+  readonly live: number;
+  /** Of each snapshot: pages that are free as soon as it alone is let go of. */
+  readonly held: readonly number[];
+}
+
+/** Measures snapshots, all different, which nobody may let go of meanwhile. */
+export function measureRetained(
+  pages: PageReader,
+  snapshots: readonly SnapshotRoots[],
+): RetainedSpace {
+  const { mapLeafBits } = pages.geometry;
+  const end = snapshots.reduce((last, { filePages }) => Math.max(last, filePages), 0);
+  const held = snapshots.map(() => 0);
+  const words = snapshots.map(() => new Int32Array(mapLeafBits >> 5));
+  const once = new Int32Array(mapLeafBits >> 5);
+  const twice = new Int32Array(mapLeafBits >> 5);
+  let live = 0;
+  for (let index = 0; index * mapLeafBits < end; index++) {
+    const leaves = snapshots.map((roots) => findMapLeaf(pages, roots, index).page);
+    once.fill(0);
+    twice.fill(0);
+    leaves.forEach((leaf, i) => {
+      // Who shares a bitmap page with another holds nothing of it alone.
+      const other = leaves.indexOf(leaf);
+      if (other < i) {
+        for (let w = 0; w < once.length; w++) twice[w]! |= words[other]![w]!;
+        return;
+      }
+      readMapLeaf(pages, findMapLeaf(pages, snapshots[i]!, index), words[i]!, false);
+      for (let w = 0; w < once.length; w++) {
+        twice[w]! |= once[w]! & words[i]![w]!;
+        once[w]! |= words[i]![w]!;
+      }
+    });
+    for (const word of once) live += bitCount(word);
+    leaves.forEach((leaf, i) => {
+      if (leaves.indexOf(leaf) < i) return;
+      for (let w = 0; w < once.length; w++) held[i]! += bitCount(words[i]![w]! & ~twice[w]!);
+    });
+  }
+  return { live, held };
+}
+
+/** How many bits are set. */
+function bitCount(word: number): number {
+  let n = word - ((word >>> 1) & 0x5555_5555);
+  n = (n & 0x3333_3333) + ((n >>> 2) & 0x3333_3333);
+  return Math.imul((n + (n >>> 4)) & 0x0f0f_0f0f, 0x0101_0101) >>> 24;
+}
