@@ -20,7 +20,7 @@ const GOOD_RUN = 32;
 /**
  * A stretch holds this many times the free pages that are wanted. With 1 M rows overwritten at
  * random, 1,000 a transaction, in a file of twice the live size: 158 runs a commit for 3, 132 for
- * 12. A model says 155 for 24 where it says 159 for 12 (bench/micro/sweep.ts).
+ * 12. A model gains nothing more by 24 (bench/micro/sweep.ts).
  */
 const SURPLUS = 12;
 /** And is this long at least, so that small commits find one run for all their pages. */

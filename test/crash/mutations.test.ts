@@ -26,6 +26,7 @@ import {
   FullDiskIsBroken,
   NoTakeover,
   NoWalk,
+  PunchesTooMuch,
   TidyRecovery,
   TrustingPages,
   truncatingEarly,
@@ -335,11 +336,18 @@ const MUTATIONS: readonly Mutation[] = [
     finds: /EIO|fallocate/,
   },
   {
+    rule: '1',
+    name: 'a page before a free extent is punched out with it',
+    sim: { storage: (machine) => new PunchesTooMuch(machine) },
+    turns: (explorer) => workloads.punching(explorer),
+    finds: /says that it is page 0|not match|has not the value|does not hold/,
+  },
+  {
     rule: '7',
     name: 'the file is cut to a snapshot that is not durable yet',
     sim: { storage: truncatingEarly(1024) },
     turns: shrinking,
-    finds: /says that it is page 0|the file ends|past the/,
+    finds: /says that it is page 0|the file ends|past the|opened as transaction/,
   },
   {
     rule: '7',

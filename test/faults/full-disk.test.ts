@@ -112,6 +112,34 @@ test('commits until the disk is full: each one before is there, none after, and 
   });
 }, 60_000);
 
+test('a hole that cannot be filled is DISK_FULL and changes nothing, in compaction too', async () => {
+  await onVolume(24 * MIB, async ({ folder }) => {
+    const path = join(folder, 'data');
+    const db = open(path);
+    const data = dataOf(db);
+    for (let k = 0; k < 8; k++) await data.put(k, Buffer.alloc(2 * MIB, k));
+    for (let k = 0; k < 6; k++) await data.remove(k);
+    const { bytes } = await db.trim();
+    expect(bytes).toBeGreaterThan(8 * MIB);
+    const before = contents(db, data);
+    const makeRoom = fillUp(folder);
+    expect(await failure(data.put(9, Buffer.alloc(4 * MIB, 9)))).toBeInstanceOf(DiskFullError);
+    expect(contents(db, data)).toBe(before);
+    // The two values that are left would move into the holes.
+    const stopped = await failure(db.compact());
+    if (stopped !== undefined) expect(stopped).toBeInstanceOf(DiskFullError);
+    expect(contents(db, data)).toBe(before);
+    await db.verify();
+    makeRoom();
+    await db.compact();
+    expect(db.stats().fileBytes).toBeLessThan(6 * MIB);
+    await data.put(9, Buffer.alloc(4 * MIB, 9));
+    expect(data.count()).toBe(3);
+    await db.verify();
+    await db.close();
+  });
+}, 60_000);
+
 test('many writes waiting when the disk is full are each refused or kept, and flushes beside them harm nothing', async () => {
   await onVolume(6 * MIB, async ({ folder }) => {
     const path = join(folder, 'data');

@@ -102,6 +102,24 @@ describe('the steps of a job', () => {
     expect(found.subarray(1).every((byte) => byte === 0)).toBe(true);
   });
 
+  test('PUNCH makes a hole of whole blocks, which reads as zeros and is filled again', async () => {
+    const path = newPath();
+    const file = create(path);
+    const long = new Uint8Array(5 * MIB).fill(1);
+    await run(file, [OP.WRITE, 1, 0, 0, long.length, 0, OP.FLUSH], [long]);
+    const before = file.status().allocatedBytes;
+    await run(file, [OP.PUNCH, MIB, 3 * MIB, OP.PUNCH, 5 * MIB, 0, OP.FLUSH], []);
+    expect(file.sizeBytes()).toBe(5 * MIB);
+    const found = readFileSync(path);
+    expect(found.subarray(MIB, 4 * MIB).every((byte) => byte === 0)).toBe(true);
+    expect(found.subarray(0, MIB).every((byte) => byte === 1)).toBe(true);
+    expect(found.subarray(4 * MIB).every((byte) => byte === 1)).toBe(true);
+    expect(before - file.status().allocatedBytes).toBe(3 * MIB);
+    expect(file.status().allocatedBytes).toBe(statSync(path).blocks * 512);
+    await run(file, [OP.WRITE, 1, 0, 0, MIB, 2 * MIB, OP.FLUSH], [long]);
+    expect(readFileSync(path).subarray(2 * MIB, 3 * MIB)).toEqual(Buffer.alloc(MIB, 1));
+  });
+
   test('STORE stores after what comes before it, and NOTIFY tells in between', async () => {
     const file = create(newPath(), MIB);
     const bytes = mapped(file);

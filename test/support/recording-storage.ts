@@ -248,8 +248,7 @@ export class RecordingStorage implements Storage {
         break;
       case OP.PUNCH:
         this.mayFail('write');
-        this.machine.counts.punched += steps[at + 2]!;
-        this.zero(steps[at + 1]!, steps[at + 2]!);
+        this.punch(steps[at + 1]!, steps[at + 2]!);
         break;
       case OP.FLUSH:
         this.flush();
@@ -312,6 +311,11 @@ export class RecordingStorage implements Storage {
 
   protected zero(fileOffset: number, length: number): void {
     this.machine.counts.zeroed += length;
+    this.machine.disk.zero(fileOffset, length);
+  }
+
+  protected punch(fileOffset: number, length: number): void {
+    this.machine.counts.punched += length;
     this.machine.disk.zero(fileOffset, length);
   }
 

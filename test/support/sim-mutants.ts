@@ -206,6 +206,13 @@ export class DeafToFlush extends RecordingStorage {
   }
 }
 
+/** A hole begins one page early. */
+export class PunchesTooMuch extends RecordingStorage {
+  protected override punch(fileOffset: number, length: number): void {
+    super.punch(fileOffset - 1024, length + 1024);
+  }
+}
+
 /** A truncation cuts one page more. */
 export class CutsTooMuch extends RecordingStorage {
   override truncate(sizeBytes: number): void {
