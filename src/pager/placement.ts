@@ -8,6 +8,7 @@
 import { assert } from '../assert.ts';
 import { ownNumber, PAGE_FLAG, pageFlags, pageLevel, setOwnNumber } from '../format/page-header.ts';
 import { placePointers } from '../format/pointers.ts';
+import type { DirtyRun } from './dirty-run.ts';
 import { FreePages } from './free-pages.ts';
 import type { Run } from './free-runs.ts';
 import { MapUpdate } from './map-update.ts';
@@ -15,7 +16,7 @@ import type { PlacedPage } from './placed-page.ts';
 import type { PrivateMemory } from './private-memory.ts';
 import type { SnapshotRoots } from './snapshot.ts';
 import { Allocator } from './space.ts';
-import { type DirtyRun, dirtyIndex, type WritePages } from './write-pages.ts';
+import { dirtyIndex, type WritePages } from './write-pages.ts';
 
 /** An overflow run with its place. */
 export interface PlacedRun {

@@ -13,19 +13,11 @@
 
 import { assert } from '../assert.ts';
 import { ValueTooLargeError } from '../errors.ts';
-import { CHUNK_BYTES, type Geometry, PAGE_HEADER_BYTES } from '../format/geometry.ts';
-import { chunkChecksumAt } from '../format/overflow.ts';
-import {
-  initialisePage,
-  PAGE_TYPE,
-  setOwnNumber,
-  setPageBirth,
-  setSlotCount,
-} from '../format/page-header.ts';
-import { NO_SEGMENT, Segment } from '../format/segment.ts';
-import { hashChunk, type Secret } from './chunk-checksum.ts';
+import type { Geometry } from '../format/geometry.ts';
+import { initialisePage, setOwnNumber, setPageBirth } from '../format/page-header.ts';
+import { NO_SEGMENT, type Segment } from '../format/segment.ts';
+import { type DirtyRun, forEachPayload, movedRun, newRun, type PayloadPiece } from './dirty-run.ts';
 import type { MappedPages } from './mapped-pages.ts';
-import { checksumsOn, type RunReference } from './mapped-run.ts';
 import type { PageWriter } from './page-reader.ts';
 import { CHUNK_OF_PAGES_BYTES, type PrivateMemory } from './private-memory.ts';
 import type { Storage } from './storage.ts';
@@ -38,20 +30,6 @@ const FIRST_PARTS = 16;
 /** The dirty page's index of a negative page number. */
 export function dirtyIndex(page: number): number {
   return page & 0x7fff_ffff;
-}
-
-/** An overflow run that this transaction writes. */
-export interface DirtyRun {
-  /** Heads and payload, laid out as in the file; of a run that is moved the heads alone. */
-  readonly bytes: Uint8Array;
-  readonly segment: Segment;
-  readonly pages: number;
-  readonly heads: number;
-  /** The run of the file whose payload it has, when it is moved. */
-  readonly source: RunReference | undefined;
-  /** The place set apart for it, 0 when the commit finds one. */
-  readonly place: number;
-  part: number;
 }
 
 /** Where compaction wants the pages of a commit: from `from` on, and before `end` if they fit. */
@@ -90,7 +68,6 @@ export class WritePages implements PageWriter {
   private readonly base: MappedPages;
   private readonly storage: Storage;
   private readonly memory: PrivateMemory;
-  private readonly secret: Secret;
   private readonly chunkShift: number;
   private readonly chunkMask: number;
   private readonly pageShift: number;
@@ -110,7 +87,6 @@ export class WritePages implements PageWriter {
     this.storage = storage;
     this.base = base;
     this.memory = memory;
-    this.secret = base.secret;
     this.geometry = base.geometry;
     this.transaction = transaction;
     this.pageShift = this.geometry.pageShift;
@@ -187,50 +163,14 @@ export class WritePages implements PageWriter {
     if (length > geometry.maxValueBytes) {
       throw new ValueTooLargeError(length, geometry.maxValueBytes);
     }
-    const heads = geometry.overflowHeads(length);
-    const pages = geometry.overflowPages(length);
-    const segment = new Segment(new ArrayBuffer(pages * geometry.pageSize));
-    const payload = heads * geometry.pageSize;
-    segment.bytes.set(value.subarray(start, end), payload);
-    const chunks = Math.ceil(length / CHUNK_BYTES);
-    for (let head = 0; head < heads; head++) {
-      const o = head * geometry.pageSize;
-      setPageBirth(segment, o, this.transaction);
-      segment.bytes[o + 20] = PAGE_TYPE.overflow;
-      setSlotCount(segment, o, checksumsOn(geometry, length, head));
-    }
-    for (let chunk = 0; chunk < chunks; chunk++) {
-      const at = chunkChecksumAt(chunk, geometry.pageSize, geometry.checksumsPerHead);
-      assert(at >= PAGE_HEADER_BYTES && at + 8 <= payload, 'a chunk checksum lies on a head page');
-      const from = payload + chunk * CHUNK_BYTES;
-      const to = payload + Math.min(length, (chunk + 1) * CHUNK_BYTES);
-      hashChunk(this.storage, segment.bytes, from, to, chunk, this.secret, segment.bytes, at);
-    }
-    return this.addRun({
-      bytes: segment.bytes,
-      segment,
-      pages,
-      heads,
-      source: undefined,
-      place: 0,
-    });
+    return this.addRun(
+      newRun(this.storage, this.base, this.transaction, value.subarray(start, end)),
+    );
   }
 
   moveRun(page: number, birth: number, length: number, place: number): number {
-    const { geometry } = this;
-    const heads = geometry.overflowHeads(length);
-    const pages = geometry.overflowPages(length);
-    const segment = new Segment(new ArrayBuffer(heads * geometry.pageSize));
-    for (let head = 0; head < heads; head++) {
-      const from = this.base.find(page + head, birth, PAGE_TYPE.overflow);
-      const o = head * geometry.pageSize;
-      segment.bytes.set(this.base.segment.bytes.subarray(from, from + geometry.pageSize), o);
-      setPageBirth(segment, o, this.transaction);
-    }
-    // Not looked at: its checksums go with it, and are compared when it is read.
-    this.base.requirePages(page, pages);
     const source = { page, birth, length };
-    const moved = this.addRun({ bytes: segment.bytes, segment, pages, heads, source, place });
+    const moved = this.addRun(movedRun(this.base, this.transaction, source, place));
     this.freeRun(page, length);
     return moved;
   }
@@ -240,20 +180,8 @@ export class WritePages implements PageWriter {
   }
 
   /** Calls `fn` for the pieces of memory, in order, in which the payload of a dirty run lies. */
-  forEachPayload(
-    run: DirtyRun,
-    fn: (bytes: Uint8Array, start: number, length: number) => void,
-  ): void {
-    const { pageSize } = this.geometry;
-    const { source, heads } = run;
-    if (source === undefined) {
-      if (run.pages > heads) fn(run.bytes, heads * pageSize, (run.pages - heads) * pageSize);
-      return;
-    }
-    this.base.forEachPart(source.page + heads, run.pages - heads, (page, count) => {
-      const o = this.base.bytesAt(page, 0, count * pageSize);
-      fn(this.base.segment.bytes, o, count * pageSize);
-    });
+  forEachPayload(run: DirtyRun, fn: PayloadPiece): void {
+    forEachPayload(this.base, run, fn);
   }
 
   freeRun(page: number, length: number): void {

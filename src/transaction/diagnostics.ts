@@ -3,7 +3,8 @@
  *
  *     coppice:commit         { path, transaction, durability }: published by this handle
  *     coppice:recovery       { path, transaction, steppedBackFrom }: opened alone
- *     coppice:slow-reader    { path, snapshot, ageMs, self, bytesHeld }: older than warnAfter, see `stats`
+ *     coppice:slow-reader    { path, snapshot, ageMs, self, bytesHeld }: older than warnAfter;
+ *                            bytesHeld as in `stats`
  *     coppice:storage-fault  { path, error }: a flush failed with nobody to tell
  *     coppice:abandoned      { path, kind, transaction }: left until it was garbage collected
  */
