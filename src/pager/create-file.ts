@@ -8,7 +8,7 @@ import { unlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Geometry, META_SLOT_BYTES, META_SLOT_OFFSETS } from '../format/geometry.ts';
 import { setMapWord } from '../format/map-page.ts';
-import { META_KIND } from '../format/meta.ts';
+import { META_KIND, NO_ROLL_BACK } from '../format/meta.ts';
 import { initialisePage, PAGE_TYPE } from '../format/page-header.ts';
 import { Segment } from '../format/segment.ts';
 import { Job } from './job.ts';
@@ -71,7 +71,8 @@ export function initialise(
     setMapWord(page, 0, p >> 5, bits === 32 ? -1 : (1 << bits) - 1);
   }
   const reserved = reservationAfter(roots.id);
-  const meta = metaBytes(storage, identity, roots, 0, META_KIND.twoFlushes, 0, reserved);
+  const kind = META_KIND.twoFlushes;
+  const meta = metaBytes(storage, identity, roots, 0, kind, 0, reserved, NO_ROLL_BACK);
   storage.grow(roots.filePages * pageSize);
   const job = new Job();
   job.writePages(pageSize, identity.secretLow, identity.secretHigh);

@@ -12,7 +12,13 @@ import {
   META_SLOT_OFFSETS,
   MIN_PAGE_SIZE,
 } from '../format/geometry.ts';
-import { decodeMeta, encodeMeta, FORMAT_VERSION, type Meta } from '../format/meta.ts';
+import {
+  decodeMeta,
+  encodeMeta,
+  FORMAT_VERSION,
+  type Meta,
+  type RollBack,
+} from '../format/meta.ts';
 import type { SnapshotRoots } from './snapshot.ts';
 import type { Storage } from './storage.ts';
 
@@ -71,6 +77,7 @@ export function metaBytes(
   kind: number,
   previousDurable: number,
   idsReservedUntil: number,
+  rolledBack: RollBack,
 ): Uint8Array {
   const meta: Meta = {
     formatVersion: FORMAT_VERSION,
@@ -85,7 +92,7 @@ export function metaBytes(
     transaction: roots.id,
     previousDurable,
     idsReservedUntil,
-    rolledBackTo: 0,
+    rolledBack,
     cataloguePage: roots.cataloguePage,
     catalogueBirth: roots.catalogueBirth,
     mapPage: roots.mapPage,
