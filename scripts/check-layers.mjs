@@ -17,6 +17,7 @@ const layers = [
   ['btree'],
   ['codec'],
   ['transaction'],
+  ['upkeep'],
   ['database', 'store', 'options', 'open'],
   ['index'],
   ['cli', 'adapters'],

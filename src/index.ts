@@ -10,9 +10,6 @@ export type {
   ValueTypes,
 } from './codec/codec.ts';
 export type {
-  BackupReport,
-  BackupSource,
-  BackupTarget,
   CompactReport,
   Database,
   Store,
@@ -34,3 +31,9 @@ export type { StoreRef } from './transaction/store-definition.ts';
 export type { KeyOf, StoreOptions, ValueOf } from './transaction/store-options.ts';
 export type { LongWork, VerifyOptions, VerifyReport } from './transaction/verify.ts';
 export type { PutOptions, WriteTransaction } from './transaction/write-transaction.ts';
+export type {
+  BackupOptions,
+  BackupReport,
+  BackupSource,
+  BackupTarget,
+} from './upkeep/backup-options.ts';

@@ -2,7 +2,6 @@
 
 import { lstatSync, realpathSync, type Stats, statfsSync, statSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
-import type { BackupSource } from './database.ts';
 import { Database } from './database.ts';
 import {
   CannotOpenError,
@@ -22,6 +21,7 @@ import { Pager } from './pager/pager.ts';
 import { tellRecovery } from './transaction/diagnostics.ts';
 import { unsupported } from './transaction/reader.ts';
 import type { LongWork } from './transaction/verify.ts';
+import type { BackupSource } from './upkeep/backup-options.ts';
 
 /** File systems whose locks and mappings do not hold between machines (statfs f_type, Linux). */
 const NETWORK_FILESYSTEMS: ReadonlyMap<number, string> = new Map([

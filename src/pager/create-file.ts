@@ -40,12 +40,13 @@ export function createFile(path: string, pageSize: number): void {
 
 /**
  * Writes an empty database into empty storage, and flushes it. `random`: the 24 bytes of its uuid
- * and its secret.
+ * and its secret. `transaction`: the one that makes it.
  */
 export function initialise(
   storage: Storage,
   pageSize: number,
   random: Buffer = randomBytes(24),
+  transaction: number = FIRST_TRANSACTION,
 ): void {
   const geometry = new Geometry(pageSize);
   const identity: DatabaseIdentity = {
@@ -56,16 +57,16 @@ export function initialise(
   };
   const map = geometry.firstPage;
   const roots: SnapshotRoots = {
-    id: FIRST_TRANSACTION,
+    id: transaction,
     cataloguePage: 0,
     catalogueBirth: 0,
     mapPage: map,
-    mapBirth: FIRST_TRANSACTION,
+    mapBirth: transaction,
     filePages: map + 1,
     pagesInUse: map + 1,
   };
   const page = new Segment(new ArrayBuffer(pageSize));
-  initialisePage(page, 0, pageSize, map, FIRST_TRANSACTION, PAGE_TYPE.map, 0, 0);
+  initialisePage(page, 0, pageSize, map, transaction, PAGE_TYPE.map, 0, 0);
   for (let p = 0; p <= map; p += 32) {
     const bits = Math.min(32, map + 1 - p);
     setMapWord(page, 0, p >> 5, bits === 32 ? -1 : (1 << bits) - 1);

@@ -16,7 +16,7 @@ import { FileLength } from './file-length.ts';
 import { JobRunner } from './job-runner.ts';
 import type { LockWords } from './lock-words.ts';
 import type { MappedPages } from './mapped-pages.ts';
-import { readMeta } from './metas.ts';
+import { type DatabaseIdentity, readMeta } from './metas.ts';
 import type { OpenedFile } from './open-file.ts';
 import { place } from './placement.ts';
 import { PrivateMemory } from './private-memory.ts';
@@ -58,6 +58,9 @@ export class Pager {
 
   get path(): string {
     return this.storage.path;
+  }
+  get identity(): DatabaseIdentity {
+    return this.file.identity;
   }
   get closed(): boolean {
     return this.isClosed;
