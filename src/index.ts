@@ -17,7 +17,7 @@ export type {
   WriteOptions,
 } from './database.ts';
 export * from './errors.ts';
-export { open, restore } from './open.ts';
+export { open } from './open.ts';
 export type { OpenOptions } from './options.ts';
 export type { Durability } from './pager/write-session.ts';
 export type { StoreOf } from './store.ts';
@@ -37,3 +37,4 @@ export type {
   BackupSource,
   BackupTarget,
 } from './upkeep/backup-options.ts';
+export { restore } from './upkeep/restore.ts';

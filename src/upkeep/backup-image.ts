@@ -26,7 +26,7 @@ export async function imagePiece(source: BackedUpSnapshot): Promise<BackupPiece>
   const { firstPage, pageSize } = pages.geometry;
   const total = 2 * roots.pagesInUse;
   const told = (reached: number): void => source.progress(reached, total);
-  const reached = await checkPages(pager.storage, pages, roots, 0, pace, told);
+  const reached = await checkPages(pager.storage, pages, roots, 0, pager.path, pace, told);
   if (reached.size + firstPage !== roots.pagesInUse) {
     throw new CorruptionError(
       0,
@@ -46,6 +46,7 @@ async function* imageParts(
   reached: PageSet,
 ): AsyncGenerator<PiecePart, void> {
   const { firstPage, pageSize } = pages.geometry;
+  pace.resume();
   const head = new Uint8Array(firstPage * pageSize);
   const meta = imageMeta(pager.storage, pager.identity, roots, pager.lock.rolledBack);
   head.set(meta, META_SLOT_OFFSETS[0]);
@@ -53,11 +54,10 @@ async function* imageParts(
   let next = firstPage;
   let done = roots.pagesInUse + firstPage;
   for (let page = reached.next(next); page >= 0; page = reached.next(next)) {
-    // Whoever takes the parts may have taken any time.
-    pace.resume();
     if (page > next) yield { length: (page - next) * pageSize };
     const count = reached.runLength(page, PART_BYTES / pageSize);
     const bytes = new Uint8Array(count * pageSize);
+    // Whoever takes the parts may have taken any time.
     pace.resume();
     copyPages(pages, page, count, bytes, 0);
     yield { length: bytes.length, bytes };

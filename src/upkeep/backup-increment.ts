@@ -35,7 +35,7 @@ export async function incrementPiece(
   since: number,
 ): Promise<BackupPiece> {
   const { pager, pages, roots, pace } = source;
-  const reached = await checkPages(pager.storage, pages, roots, since, pace);
+  const reached = await checkPages(pager.storage, pages, roots, since, pager.path, pace);
   const { pageSize } = pages.geometry;
   const most = MAX_SECTION_BYTES / pageSize;
   let sections = 0;

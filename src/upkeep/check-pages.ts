@@ -13,7 +13,7 @@ const STEP_BYTES: number = 2 ** 17;
 
 /**
  * Every page that the snapshot reaches and that was born after `since`, each checked in full; pages
- * of the meta slots are not among them. `told` hears now and then how many there are so far.
+ * of the meta slots are not among them. `name` is what messages call it; `told` hears now and then how many there are so far.
  * Throws CORRUPTION at the first damage, and STORAGE_FAULT.
  */
 export async function checkPages(
@@ -21,9 +21,12 @@ export async function checkPages(
   pages: MappedPages,
   roots: SnapshotRoots,
   since: number,
+  name: string,
   pace: Pace,
   told: (pages: number) => void = () => {},
 ): Promise<PageSet> {
+  // Whoever called this may have waited for something before.
+  pace.resume();
   const walk = new Walk(storage, pages, roots, since);
   const stepPages = Math.max(1, STEP_BYTES / pages.geometry.pageSize);
   for (;;) {
@@ -37,7 +40,7 @@ export async function checkPages(
   }
   if (walk.fault !== undefined) {
     const { page, what } = walk.fault;
-    throw new CorruptionError(page, `${storage.path}: page ${page}: ${what}.`);
+    throw new CorruptionError(page, `${name} is damaged: page ${page}: ${what}.`);
   }
   return walk.reached;
 }

@@ -115,6 +115,7 @@ class CompactCopy {
   /** Returns the entries of all stores. */
   async run(): Promise<number> {
     const { pages, roots } = this.source;
+    this.source.pace.resume();
     const records = allRecords(pages, roots);
     pages.throwOnFault();
     for (const { root } of records) this.total += root.entries;
@@ -131,6 +132,7 @@ class CompactCopy {
     const { pages, pace, progress } = this.source;
     const cursor = new Tree(pages, record.root).cursor();
     let tree = await this.open(record);
+    pace.resume();
     for (let more = cursor.first(); more; more = cursor.next()) {
       const keyLength = cursor.copyKey(this.key);
       const { version, expiry } = cursor;
@@ -146,8 +148,8 @@ class CompactCopy {
       if (this.bytes >= TRANSACTION_BYTES) {
         this.record(record, tree);
         await this.commit();
-        pace.resume();
         tree = await this.open(record);
+        pace.resume();
       }
       if (!pace.isDue) continue;
       progress(this.done, this.total);
