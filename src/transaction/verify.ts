@@ -18,7 +18,7 @@ import { allRecords, catalogueRoot } from './catalogue.ts';
 export interface LongWork {
   /** Stops the work: it rejects with the signal's reason. */
   signal?: AbortSignal;
-  /** Told now and then how much is done, in pages. */
+  /** Told now and then how much is done; in pages, where the work says nothing else. */
   onProgress?: (progress: { done: number; total: number }) => void;
 }
 

@@ -147,7 +147,10 @@ class CompactCopy {
       this.done++;
       if (this.bytes >= TRANSACTION_BYTES) {
         this.record(record, tree);
+        // The commit takes a turn of its own.
+        await pace.rest();
         await this.commit();
+        await pace.rest();
         tree = await this.open(record);
         pace.resume();
       }

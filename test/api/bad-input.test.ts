@@ -359,7 +359,6 @@ describe('reads and writes', () => {
     ['bulkLoad', () => store.bulkLoad([]), coded('UNSUPPORTED', 'bulkLoad')],
     ['watch', () => db.watch(store), coded('UNSUPPORTED', 'watch')],
     ['prefetch', () => db.prefetch(store), coded('UNSUPPORTED', 'prefetch')],
-    ['backup', () => db.backup('/tmp/x'), coded('UNSUPPORTED', 'backup')],
     ['compact', () => db.compact(), coded('UNSUPPORTED', 'compact')],
     ['trim', () => db.trim(), coded('UNSUPPORTED', 'trim')],
     ['ifVersion', () => store.put('kept', 2, { ifVersion: 3 }), coded('UNSUPPORTED', 'ifVersion')],
@@ -401,13 +400,6 @@ describe('reads and writes', () => {
       tx.put(store, 'later', 2);
     });
     expect(store.keys().toArray()).toEqual(['before', 'kept', 'later']);
-  });
-
-  test('restore', async () => {
-    const { restore } = await import('../../src/index.ts');
-    const path = newPath();
-    await expectRefusal(() => restore([], path), coded('UNSUPPORTED', 'restore'));
-    expect(existsSync(path)).toBe(false);
   });
 
   test('stored bytes that the codec cannot read', async () => {
