@@ -97,32 +97,19 @@ class StreamBytes implements Bytes {
   private readonly stream: NodeJS.ReadableStream;
   private readonly name: string;
   private iterator: AsyncIterator<string | Buffer> | undefined;
-  private failed: { readonly error: unknown } | undefined;
 
   constructor(stream: NodeJS.ReadableStream, name: string) {
     this.stream = stream;
     this.name = name;
-    // It may fail before its turn comes; without a listener that would end the process.
-    stream.on('error', (error: unknown) => {
-      this.failed ??= { error };
-    });
+    // It may fail before its turn comes; without a listener that would end the process. Its
+    // iterator tells it then.
+    stream.on('error', () => {});
   }
 
   async next(): Promise<Uint8Array | undefined> {
-    try {
-      this.requireSound();
-      this.iterator ??= this.stream[Symbol.asyncIterator]();
-      const { done, value } = await this.iterator.next();
-      return done === true ? undefined : bytesFrom(value, this.name);
-    } catch (error) {
-      // Its own failure says more than that it ended too early.
-      this.requireSound();
-      throw error;
-    }
-  }
-
-  private requireSound(): void {
-    if (this.failed !== undefined) throw this.failed.error;
+    this.iterator ??= this.stream[Symbol.asyncIterator]();
+    const { done, value } = await this.iterator.next();
+    return done === true ? undefined : bytesFrom(value, this.name);
   }
 
   async stop(error: unknown): Promise<void> {

@@ -7,12 +7,14 @@ import {
   readFileSync,
   statSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { PassThrough, Writable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import { META_SLOT_BYTES, META_SLOT_OFFSETS } from '../../src/format/geometry.ts';
 import { BackupMismatchError, type BackupOptions, type Database, open } from '../../src/index.ts';
+import { native } from '../../src/pager/native.ts';
 import { seed } from '../frame/seed.ts';
 import {
   blockBytes,
@@ -143,6 +145,19 @@ describe('a full backup', () => {
       if (image.subarray(o, o + 4096).some((byte) => byte !== 0)) held++;
     }
     expect(held + 3).toBe(used);
+  });
+
+  test('is as long as its state says, also when its last pages are free', async () => {
+    const db = openFresh(newPath(), { durability: 'manual' });
+    const store = db.store('s', { key: 'u32', value: 'bytes' });
+    for (let i = 0; i < 4; i++) await store.put(i, Buffer.alloc(300_000, i + 1));
+    await store.removeRange({ gt: 0 });
+    const to = newPath();
+    const { bytes } = await db.backup(to);
+    expect(statSync(to).size).toBe(bytes);
+    const image = readFileSync(to);
+    expect(image.length).toBe(image.readUInt32LE(128) * 4096);
+    expect(contentOf(openFresh(to))).toEqual(contentOf(db));
   });
 
   test('tells progress up to the end', async () => {
@@ -449,7 +464,13 @@ describe('refused', () => {
       await db.flush();
       for (const target of [path, hard, soft, otherPath]) {
         const before = readFileSync(target);
-        await expectRefusal(() => db.backup(target, { compact }), coded('DATABASE_LOCKED', 'open'));
+        const onProgress = (): void => {
+          throw new Error('the work was begun');
+        };
+        await expectRefusal(
+          () => db.backup(target, { compact, onProgress }),
+          coded('DATABASE_LOCKED', 'open'),
+        );
         expectUntouched(target, before);
       }
       const elsewhere = newPath();
@@ -485,6 +506,49 @@ describe('refused', () => {
     );
     await other?.close();
     expectUntouched(to, before);
+  });
+
+  test('to copy a state that miscounts its pages', async () => {
+    const path = newPath();
+    await (await filled(path)).close();
+    const bytes = readFileSync(path);
+    for (const offset of META_SLOT_OFFSETS) {
+      const slot = bytes.subarray(offset, offset + META_SLOT_BYTES);
+      slot.writeUInt32LE(slot.readUInt32LE(132) + 1, 132);
+      native().hash(slot, 8, META_SLOT_BYTES, 0, 0, slot, 0);
+    }
+    // Another name: the lock file of the first still knows better.
+    const miscounted = newPath();
+    writeFileSync(miscounted, bytes);
+    const db = open(miscounted);
+    const to = newPath();
+    await expectRefusal(() => db.backup(to), coded('CORRUPTION', 'pages are in use'));
+    expectUntouched(to, undefined);
+    await db.close();
+  });
+
+  test('to copy what cannot be read any more, between the check and the copy', async () => {
+    for (const since of [undefined, 1]) {
+      const path = newPath();
+      const db = open(path);
+      const store = db.store('s', { key: 'u32', value: 'bytes' });
+      for (let i = 0; i < 6; i++) await store.put(i, Buffer.alloc(2 ** 20, i + 1));
+      const size = statSync(path).size;
+      const to = newPath();
+      let cut = false;
+      const work = db.backup(to, {
+        ...(since === undefined ? {} : { since }),
+        onProgress: ({ done, total }) => {
+          if (cut || done <= total / 2) return;
+          cut = true;
+          truncateSync(path, 2 ** 20);
+        },
+      });
+      await expectRefusal(() => work, coded('STORAGE_FAULT', 'could not be read'));
+      expectUntouched(to, undefined);
+      truncateSync(path, size);
+      await db.close().catch(() => {});
+    }
   });
 
   test('to copy what is damaged', async () => {

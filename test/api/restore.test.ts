@@ -80,6 +80,9 @@ function inParts(path: string, random: Random): Readable {
   );
 }
 
+/** An image's bytes but those of its meta slot. */
+const timeless = (path: string): Buffer => readFileSync(path).subarray(512);
+
 describe('pieces', () => {
   for (const pageSize of [256, 4096] as const) {
     test(`of each length of a chain give what was there, pages of ${pageSize} bytes`, async () => {
@@ -122,6 +125,35 @@ describe('pieces', () => {
       () => restore([compact, increment], newPath()),
       coded('BACKUP_MISMATCH', 'another database'),
     );
+  });
+
+  test('of a file that became shorter, and longer again', async () => {
+    const db = openFresh(newPath(), { durability: 'manual' });
+    const store = db.store('s', { key: 'u32', value: 'bytes' });
+    const lengths: number[] = [];
+    const pieces: string[] = [];
+    let since: number | undefined;
+    for (const values of [30, 0, 12]) {
+      await store.clear();
+      for (let i = 0; i < values; i++) await store.put(i, Buffer.alloc(400_000, i + 1));
+      // Room at the end is given back some commits later, when nothing needs it.
+      for (let i = 0; i < 8; i++) {
+        await store.put(99, Buffer.alloc(10, i));
+        await db.flush();
+      }
+      const piece = newPath();
+      const report = await db.backup(piece, since === undefined ? {} : { since });
+      since = report.transaction;
+      pieces.push(piece);
+      const full = newPath();
+      lengths.push((await db.backup(full)).bytes);
+      const to = newPath();
+      await restore(pieces, to);
+      expect(statSync(to).size).toBe(lengths.at(-1));
+      expect(timeless(to).equals(timeless(full))).toBe(true);
+    }
+    expect(lengths[1]).toBeLessThan(lengths[0]! / 2);
+    expect(lengths[2]).toBeGreaterThan(2 * lengths[1]!);
   });
 
   test('that write zeros over something leave zeros', async () => {
@@ -385,13 +417,26 @@ describe('damage', () => {
     }
   });
 
+  test('that only the allocation map can tell', async () => {
+    const { pieces } = await makeChain(0);
+    const bytes = readFileSync(pieces[0]!);
+    const { native } = await import('../../src/pager/native.ts');
+    bytes.writeUInt32LE(bytes.readUInt32LE(132) + 1, 132);
+    native().hash(bytes, 8, 512, 0, 0, bytes, 0);
+    expect(await codeWith(pieces, 0, bytes, newPath())).toBe('CORRUPTION');
+    // A page that is in use and marked as free, or the other way round.
+    const image = readFileSync(pieces[0]!);
+    const map = image.readUInt32LE(112) * 4096;
+    image[map + 32] = image[map + 32]! ^ 0x10;
+    const seedOf = image.readBigUInt64LE(56) + BigInt(map / 4096);
+    const [low, high] = [Number(seedOf & 0xffff_ffffn), Number((seedOf >> 32n) & 0xffff_ffffn)];
+    native().hash(image, map + 8, map + 4096, low, high, image, map);
+    expect(await codeWith(pieces, 0, image, newPath())).toBe('CORRUPTION');
+  });
+
   test('by exchanging sections between places and pieces', async () => {
     const { pieces, db, transactions } = await makeChain(1);
-    const again = newPath();
-    await change(db, new Random(seed + 1), 3);
-    await db.backup(again, { since: transactions[0]! });
-    const bytes = readFileSync(pieces[1]!);
-    const other = readFileSync(again);
+    const since = transactions[0]!;
     const sections = (piece: Buffer): [at: number, end: number][] => {
       const found: [number, number][] = [];
       for (let at = 640; piece.readUInt32LE(at + 12) !== 0; ) {
@@ -401,6 +446,16 @@ describe('damage', () => {
       }
       return found;
     };
+    let bytes = readFileSync(pieces[1]!);
+    for (let i = 0; i < 30 && sections(bytes).length < 2; i++) {
+      await change(db, new Random(seed + i), 3);
+      await db.backup(pieces[1]!, { since });
+      bytes = readFileSync(pieces[1]!);
+    }
+    await change(db, new Random(seed + 1), 3);
+    const again = newPath();
+    await db.backup(again, { since });
+    const other = readFileSync(again);
     const own = sections(bytes);
     const [x, y] = [own[0]!, own.at(-1)!];
     expect(own.length).toBeGreaterThan(1);

@@ -187,6 +187,49 @@ describe('D', () => {
     expect(retainedIds(writer)).not.toContain(durable);
   });
 
+  test('is kept by a writer that scanned before it was listed, and drops after that', () => {
+    let met = 0;
+    for (let nth = 0; nth < 40; nth++) {
+      const world = new World();
+      const writer = world.open();
+      const reader = world.open();
+      for (let i = 0; i < 3; i++) world.commit(writer);
+      let scanned: Set<number> | undefined;
+      const state = beforeAtomic(nth, () => {
+        world.commit(writer);
+        scanned = writer.pager.readers.scan();
+      });
+      const roots = reader.pager.readers.pinDurable();
+      vi.unstubAllGlobals();
+      if (!state.done) break;
+      met++;
+      vi.spyOn(writer.pager.readers, 'scan').mockReturnValueOnce(scanned!);
+      for (let i = 0; i < 4; i++) world.commit(writer);
+      expect(retainedIds(writer), `before operation ${nth}`).toContain(roots.id);
+    }
+    expect(met).toBeGreaterThan(5);
+  });
+
+  test('is not taken for another that stands in its entry by now', () => {
+    for (let commits = 1; commits < 8; commits++) {
+      for (let nth = 0; nth < 40; nth++) {
+        const world = new World();
+        const writer = world.open();
+        const reader = world.open();
+        for (let i = 0; i < 3; i++) world.commit(writer);
+        beforeAtomic(nth, () => {
+          for (let i = 0; i < commits; i++) world.commit(writer);
+        });
+        const roots = reader.pager.readers.pinDurable();
+        vi.unstubAllGlobals();
+        for (let i = 0; i < 6; i++) world.commit(writer);
+        const where = `${commits} commits before operation ${nth}`;
+        expect(retainedIds(writer), where).toContain(roots.id);
+        reader.check(roots, world.history.stateOf(roots.id));
+      }
+    }
+  });
+
   test('that is pinned as what was published shares its slot', () => {
     const world = new World();
     const writer = world.open();
