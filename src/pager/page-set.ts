@@ -22,7 +22,7 @@ export class PageSet {
     return (piece[bit >> 5]! & (1 << (bit & 31))) !== 0;
   }
 
-  /** Adds `count` pages from `page` on. False: one of them was there, and those after it are not. */
+  /** Adds `count` pages from `page` on. False: one was there, and those after it are not added. */
   add(page: number, count: number): boolean {
     for (let p = page; p < page + count; p++) {
       const index = Math.floor(p / PIECE_PAGES);

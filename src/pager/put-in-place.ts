@@ -1,6 +1,6 @@
 /**
- * Putting a finished file where another one may be, as one step, so that whoever looks finds the old
- * one or the new one.
+ * Putting a finished file where another one may be, as one step, so that whoever looks finds the
+ * old one or the new one.
  *
  * 1. A database that anybody has open is not replaced: its users would go on with a file that has
  *    no name. Whether it is open its locks say, which lie on the file, whatever its name

@@ -12,9 +12,9 @@
  *      - the writer's scan, and so the publishing before it, precedes the reader's second look: the
  *        reader finds another snapshot published, and begins again.
  * 3. Every snapshot in use stands in a slot of its own; what uses the same one shares the slot.
- * 4. D is kept in the same way, and the word of D stands for the published one: a reader lists D and
- *    then reads that word again; a writer reads it before its scan. If the reader finds the same
- *    entry, no writer had turned from it before the reader's store, so whichever scan drops it
+ * 4. D is kept in the same way, and the word of D stands for the published one: a reader lists D
+ *    and then reads that word again; a writer reads it before its scan. If the reader finds the
+ *    same entry, no writer had turned from it before the reader's store, so whichever scan drops it
  *    comes later and finds the slot. What the entry says is read after that, and believed when it
  *    has the id that was listed: an entry that was dropped and written anew has another.
  */

@@ -2,8 +2,8 @@
  * The walk: every page that a snapshot reaches and that was born after a given transaction. A
  * pointer to an older page is not followed: what it leads to was durable when that transaction was.
  *
- * Used by recovery (to verify what a one-flush commit wrote), by a takeover (to write it again), and
- * by backups (of everything, or of what an increment holds).
+ * Used by recovery (to verify what a one-flush commit wrote), by a takeover (to write it again),
+ * and by backups (of everything, or of what an increment holds).
  *
  * 1. Each page is checked in full before its pointers are used; levels go down by one at each step
  *    and no page is reached twice, so the walk of a damaged file ends.

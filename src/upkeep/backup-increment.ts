@@ -1,6 +1,7 @@
 /**
- * An increment: the pages that were born after an older backup (format/increment.ts). Whole subtrees
- * that are older are skipped by the births in their pointers, so it costs what was written since.
+ * An increment: the pages that were born after an older backup (format/increment.ts). Whole
+ * subtrees that are older are skipped by the births in their pointers, so it costs what was written
+ * since.
  */
 
 import {
@@ -29,7 +30,7 @@ export function seededHash(storage: Pick<Storage, 'hash'>): SeededHash {
     storage.hash(bytes, start, end, low, high, target, 0);
 }
 
-/** Checks what was born after `since`, and begins the increment. Throws CORRUPTION, STORAGE_FAULT. */
+/** Checks what was born after `since`, and begins the piece. Throws CORRUPTION, STORAGE_FAULT. */
 export async function incrementPiece(
   source: BackedUpSnapshot,
   since: number,

@@ -9,7 +9,7 @@ import type { LongWork } from '../transaction/verify.ts';
  */
 export type BackupTarget = string | NodeJS.WritableStream | WritableStream<Uint8Array>;
 
-/** Where a piece comes from: a path, or a stream of bytes of either kind, which is read to its end. */
+/** Where a piece comes from: a path, or a stream of bytes of either kind, read to its end. */
 export type BackupSource = string | NodeJS.ReadableStream | ReadableStream<Uint8Array>;
 
 export interface BackupOptions extends LongWork {

@@ -1,4 +1,4 @@
-/** What the pieces of a backup have in common: where they are copied from, and how they are told. */
+/** What all pieces of a backup have in common: where they are copied from, and in what parts. */
 
 import type { MappedPages } from '../pager/mapped-pages.ts';
 import type { Pager } from '../pager/pager.ts';

@@ -138,8 +138,8 @@ function requireHistory({ path, lock }: Pager, since: number, durable: number): 
   }
   if (since > durable) {
     throw new RangeError(
-      `since must be the transaction of an earlier backup, at most ${durable}, the newest durable ` +
-        `one of ${path}; got ${since}.`,
+      `since must be the transaction of an earlier backup, at most ${durable}, the newest ` +
+        `durable one of ${path}; got ${since}.`,
     );
   }
 }

@@ -1,4 +1,4 @@
-/** The first pass of a backup, and the last of `restore`: is everything that is to be kept sound? */
+/** The first pass of a backup, and the last of `restore`: is all that is to be kept sound? */
 
 import { CorruptionError } from '../errors.ts';
 import type { MappedPages } from '../pager/mapped-pages.ts';
@@ -13,8 +13,8 @@ const STEP_BYTES: number = 2 ** 17;
 
 /**
  * Every page that the snapshot reaches and that was born after `since`, each checked in full; pages
- * of the meta slots are not among them. `name` is what messages call it; `told` hears now and then how many there are so far.
- * Throws CORRUPTION at the first damage, and STORAGE_FAULT.
+ * of the meta slots are not among them. `name` is what messages call it; `told` hears now and then
+ * how many there are so far. Throws CORRUPTION at the first damage, and STORAGE_FAULT.
  */
 export async function checkPages(
   storage: Storage,

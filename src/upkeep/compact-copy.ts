@@ -3,8 +3,9 @@
  *
  * It is built by the same code that writes any database, in a file that nobody else knows, by
  * transactions of bounded size; then its meta slots are made those of an image. It begins with the
- * id of the snapshot, so that transaction ids, and with them the versions of entries, go on growing;
- * it has a uuid of its own, because its pages have other numbers than those of the original.
+ * id of the snapshot, so that transaction ids, and with them the versions of entries, go on
+ * growing; it has a uuid of its own, because its pages have other numbers than those of the
+ * original.
  */
 
 import { Scratch } from '../btree/scratch.ts';

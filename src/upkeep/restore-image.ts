@@ -51,7 +51,7 @@ export async function restoreImage(
   return { identity, roots, reached };
 }
 
-/** The next `length` bytes of a piece that has `lengthBytes`. Throws CORRUPTION when it is shorter. */
+/** The next `length` bytes of a piece that has `lengthBytes`. CORRUPTION when it is shorter. */
 export async function exactly(
   reader: PieceReader,
   length: number,

@@ -1,6 +1,6 @@
 /**
- * `restore`: a full backup and its increments, joined into a database. The target is made beside its
- * place, and put there when all of it has been checked and is on the disk.
+ * `restore`: a full backup and its increments, joined into a database. The target is made beside
+ * its place, and put there when all of it has been checked and is on the disk.
  */
 
 import { statSync } from 'node:fs';
