@@ -19,6 +19,7 @@ import {
   type PiecePart,
 } from './backup-piece.ts';
 import { checkPages } from './check-pages.ts';
+import type { Pace } from './pace.ts';
 
 /** Checks the snapshot, and begins its image. Throws CORRUPTION, STORAGE_FAULT. */
 export async function imagePiece(source: BackedUpSnapshot): Promise<BackupPiece> {
@@ -54,17 +55,23 @@ async function* imageParts(
   let next = firstPage;
   let done = roots.pagesInUse + firstPage;
   for (let page = reached.next(next); page >= 0; page = reached.next(next)) {
-    if (page > next) yield { length: (page - next) * pageSize };
+    yield* zeros((page - next) * pageSize, pace);
     const count = reached.runLength(page, PART_BYTES / pageSize);
     const bytes = new Uint8Array(count * pageSize);
     // Whoever takes the parts may have taken any time.
-    pace.resume();
+    await pace.goOn();
     copyPages(pages, page, count, bytes, 0);
     yield { length: bytes.length, bytes };
     done += count;
     next = page + count;
     progress(done, 2 * roots.pagesInUse);
   }
-  pace.resume();
-  if (roots.filePages > next) yield { length: (roots.filePages - next) * pageSize };
+  yield* zeros((roots.filePages - next) * pageSize, pace);
+}
+
+async function* zeros(lengthBytes: number, pace: Pace): AsyncGenerator<PiecePart, void> {
+  for (let left = lengthBytes; left > 0; left -= PART_BYTES) {
+    await pace.goOn();
+    yield { length: Math.min(left, PART_BYTES) };
+  }
 }

@@ -75,7 +75,7 @@ async function* incrementParts(
   let gathered: Uint8Array[] = [];
   let gatheredBytes = 0;
   for (let page = reached.next(0); page >= 0; ) {
-    if (gatheredBytes === 0) pace.resume();
+    if (gatheredBytes === 0) await pace.goOn();
     const count = reached.runLength(page, most);
     const section = new Uint8Array(SECTION_HEADER_BYTES + count * pageSize);
     copyPages(pages, page, count, section, SECTION_HEADER_BYTES);

@@ -15,7 +15,10 @@ export interface BackedUpSnapshot {
   readonly progress: (done: number, total: number) => void;
 }
 
-/** Some bytes of a piece, which follow those before; without `bytes` they are zeros. */
+/**
+ * Some bytes of a piece, about PART_BYTES at most, which follow those before; without `bytes` they
+ * are zeros.
+ */
 export interface PiecePart {
   readonly length: number;
   readonly bytes?: Uint8Array;

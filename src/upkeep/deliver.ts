@@ -2,7 +2,6 @@
 
 import { pipeline } from 'node:stream/promises';
 import type { BackupPiece, PiecePart } from './backup-piece.ts';
-import { PART_BYTES } from './backup-piece.ts';
 import { orAborted } from './pace.ts';
 import type { TargetFile } from './target-file.ts';
 
@@ -84,13 +83,5 @@ export function giveUpStream(
 
 /** The parts as bytes, each a buffer that its taker may keep. */
 async function* bytesOf(parts: AsyncIterable<PiecePart>): AsyncGenerator<Uint8Array, void> {
-  for await (const { length, bytes } of parts) {
-    if (bytes !== undefined) {
-      yield bytes;
-      continue;
-    }
-    for (let left = length; left > 0; left -= PART_BYTES) {
-      yield new Uint8Array(Math.min(left, PART_BYTES));
-    }
-  }
+  for await (const { length, bytes } of parts) yield bytes ?? new Uint8Array(length);
 }

@@ -20,13 +20,22 @@ export class Pace {
   /** Lets the event loop turn. */
   async rest(): Promise<void> {
     await new Promise<void>((resolve) => setImmediate(resolve));
-    this.resume();
-  }
-
-  /** The event loop turned while something else was awaited. */
-  resume(): void {
     this.begun = performance.now();
     this.requireGoing();
+  }
+
+  /** After anything was awaited: throws when the work is to stop. */
+  resume(): void {
+    this.requireGoing();
+  }
+
+  /**
+   * Rests when it is time to. What was awaited before may have been there already, as it is with a
+   * stream that takes everything at once: then the event loop has not turned.
+   */
+  async goOn(): Promise<void> {
+    if (this.isDue) await this.rest();
+    else this.requireGoing();
   }
 }
 

@@ -41,7 +41,7 @@ export async function restoreImage(
   for (let page = firstPage; page < roots.filePages; page += most) {
     const count = Math.min(most, roots.filePages - page);
     const bytes = await exactly(reader, count * pageSize, lengthBytes);
-    file.pace.resume();
+    await file.pace.goOn();
     await file.writePages(bytes, page, pageSize);
   }
   await requireEnd(reader, lengthBytes);

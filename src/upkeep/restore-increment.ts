@@ -85,7 +85,7 @@ async function sections(
     const section = new Uint8Array(SECTION_HEADER_BYTES + count * pageSize);
     section.set(start);
     section.set(await exactly(reader, count * pageSize, lengthBytes), SECTION_HEADER_BYTES);
-    file.pace.resume();
+    await file.pace.goOn();
     if (!sectionIsIntact(section, headerBytes, index, hash)) throw damaged(0);
     if (isEnd) {
       if (firstPage !== header.pages || brought.size !== header.pages) throw damaged(0);

@@ -70,7 +70,7 @@ export class RestoredFile {
         if (!this.held.has(page)) this.held.add(page, 1);
       }
       await this.file.write(part, (firstPage + i) * pageSize);
-      this.pace.resume();
+      await this.pace.goOn();
       i = end;
     }
   }

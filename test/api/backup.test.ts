@@ -255,6 +255,44 @@ describe('a stream', () => {
     expect(most).toBeLessThanOrEqual(2 * 2 ** 20);
   });
 
+  test('that takes everything at once leaves the event loop its turns', async () => {
+    const db = await filled();
+    const store = db.store('s', { key: 'u32', value: 'bytes' });
+    for (let i = 0; i < 60; i++) await store.put(i, Buffer.alloc(2 ** 20, i + 1));
+    await store.removeRange({ gte: 20, lt: 40 });
+    const busy = (): void => {
+      const until = performance.now() + 2;
+      while (performance.now() < until);
+    };
+    for (const make of [
+      () =>
+        new Writable({
+          write: (_part, _encoding, done) => {
+            busy();
+            done();
+          },
+        }),
+      () => new WritableStream<Uint8Array>({ write: busy }),
+    ]) {
+      let turns = 0;
+      let halfway = 0;
+      let going = true;
+      const count = (): void => {
+        turns++;
+        if (going) setImmediate(count);
+      };
+      count();
+      await db.backup(make(), {
+        onProgress: ({ done, total }) => {
+          if (halfway === 0 && done > total / 2) halfway = turns;
+        },
+      });
+      going = false;
+      // 60 parts of 2 ms each, of which 20 are zeros.
+      expect(turns - halfway).toBeGreaterThan(10);
+    }
+  });
+
   test('that fails is told of as it is', async () => {
     const db = await filled();
     const failing = new Writable({
