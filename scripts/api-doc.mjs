@@ -37,6 +37,7 @@ const SECTIONS = [
       'VerifyOptions',
       'VerifyReport',
       'CompactReport',
+      'BackupOptions',
       'BackupReport',
       'BackupSource',
       'BackupTarget',
@@ -49,7 +50,7 @@ const INTRODUCTION = `# API
 Made from the docstrings by \`node scripts/api-doc.mjs\`; a test holds it to the code. Times are in
 milliseconds, sizes in bytes. What throws UNSUPPORTED in this version says so when it is called: stores
 with \`multi\`, \`versions\`, \`expires\` or \`sharedStructures\`; \`view\`, \`blob\`, \`putStream\`, \`bulkLoad\`,
-\`watch\`, \`prefetch\`, \`backup\`, \`restore\`, \`compact\` and \`trim\`.
+\`watch\`, \`prefetch\`, \`compact\` and \`trim\`.
 `;
 
 const ERRORS = `

@@ -45,6 +45,13 @@ import {
 } from './transaction/verify.ts';
 import { WriteQueue } from './transaction/write-queue.ts';
 import type { WriteTransaction } from './transaction/write-transaction.ts';
+import { backup } from './upkeep/backup.ts';
+import {
+  type BackupOptions,
+  type BackupReport,
+  type BackupTarget,
+  checkBackup,
+} from './upkeep/backup-options.ts';
 import { type CompactReport, compactDatabase } from './upkeep/compact.ts';
 
 /** A store of a database; see StoreOf. */
@@ -59,15 +66,6 @@ export interface StoreInfo {
   expires: boolean;
   count: number;
 }
-export interface BackupReport {
-  transaction: number;
-  since: number | undefined;
-  pages: number;
-  bytes: number;
-}
-export type BackupSource = string | NodeJS.ReadableStream | ReadableStream<Uint8Array>;
-export type BackupTarget = string | NodeJS.WritableStream | WritableStream<Uint8Array>;
-
 type AnyDefinition = StoreDefinition<unknown, unknown>;
 
 /** How a write may differ from its database. */
@@ -336,12 +334,33 @@ export class Database implements Disposable, AsyncDisposable {
     this.requireWritable();
     return { bytes: await this.pager.trim() };
   }
-
-  async backup(
-    _target: BackupTarget,
-    _options?: LongWork & { since?: number; compact?: boolean },
-  ): Promise<BackupReport> {
-    return unsupported('backup');
+  /**
+   * Copies one durable state of the database while reading and writing go on: all of it, or with
+   * `since` what was written after an earlier backup. Every page is checked before it is copied.
+   * A path is written beside its place and put there as a whole; what was there is replaced, unless
+   * it is a database that anybody has open. See docs/backup.md.
+   *
+   * Progress is in pages, each counted twice (checked, copied); with `compact: true` in entries.
+   *
+   * Errors: TypeError and RangeError for target and options, and for a `since` that is newer than
+   * all; BACKUP_MISMATCH when the state that `since` names was given up by a recovery; CORRUPTION
+   * and STORAGE_FAULT when something is damaged; DATABASE_LOCKED, CANNOT_OPEN, DISK_FULL and IO for
+   * a path; what a stream fails with, as it is; WRITER_LOCK_TIMEOUT; the signal's reason. After any
+   * of these a path holds what it held before.
+   */
+  async backup(target: BackupTarget, options: BackupOptions = {}): Promise<BackupReport> {
+    this.requireOpen();
+    checkBackup(target, options);
+    const { pager } = this;
+    const host = {
+      pager,
+      // Whoever cannot write backs up what is durable already.
+      flush: async () => {
+        if (!this.readOnly && !pager.poisoned) await this.flush();
+      },
+      requireOpen: () => this.requireOpen(),
+    };
+    return backup(host, target, options);
   }
   async prefetch<K, V>(
     _store: Store<K, V>,

@@ -217,6 +217,20 @@ export class WriterLockTimeoutError extends CoppiceError {
   }
 }
 
+// Backups
+
+/** A piece of a backup does not belong where it was given, or no increment can build on `since`. */
+export class BackupMismatchError extends CoppiceError {
+  /** Transactions, where there are some to tell. */
+  readonly expected: number | undefined;
+  readonly found: number | undefined;
+  constructor(message: string, expected?: number, found?: number) {
+    super('BACKUP_MISMATCH', message);
+    this.expected = expected;
+    this.found = found;
+  }
+}
+
 // The disk
 
 /** An earlier flush or write failed: nothing may be written until the database is opened anew. */

@@ -10,16 +10,13 @@ export type {
   ValueTypes,
 } from './codec/codec.ts';
 export type {
-  BackupReport,
-  BackupSource,
-  BackupTarget,
   Database,
   Store,
   StoreInfo,
   WriteOptions,
 } from './database.ts';
 export * from './errors.ts';
-export { open, restore } from './open.ts';
+export { open } from './open.ts';
 export type { OpenOptions } from './options.ts';
 export type { Durability } from './pager/write-session.ts';
 export type { StoreOf } from './store.ts';
@@ -34,4 +31,11 @@ export type { StoreRef } from './transaction/store-definition.ts';
 export type { KeyOf, StoreOptions, ValueOf } from './transaction/store-options.ts';
 export type { VerifyOptions, VerifyReport } from './transaction/verify.ts';
 export type { PutOptions, WriteTransaction } from './transaction/write-transaction.ts';
+export type {
+  BackupOptions,
+  BackupReport,
+  BackupSource,
+  BackupTarget,
+} from './upkeep/backup-options.ts';
 export type { CompactReport } from './upkeep/compact.ts';
+export { restore } from './upkeep/restore.ts';

@@ -2,7 +2,6 @@
 
 import { lstatSync, realpathSync, type Stats, statfsSync, statSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
-import type { BackupSource } from './database.ts';
 import { Database } from './database.ts';
 import {
   CannotOpenError,
@@ -20,8 +19,6 @@ import { MappedStorage } from './pager/mapped-storage.ts';
 import { openFile } from './pager/open-file.ts';
 import { Pager } from './pager/pager.ts';
 import { tellRecovery } from './transaction/diagnostics.ts';
-import type { LongWork } from './transaction/long-work.ts';
-import { unsupported } from './transaction/reader.ts';
 
 /** File systems whose locks and mappings do not hold between machines (statfs f_type, Linux). */
 const NETWORK_FILESYSTEMS: ReadonlyMap<number, string> = new Map([
@@ -45,15 +42,6 @@ const NETWORK_FILESYSTEMS: ReadonlyMap<number, string> = new Map([
 export function open(path: string, options?: OpenOptions): Database {
   const checked = checkOpenOptions(path, options);
   return path === ':memory:' ? openMemory(checked) : openPath(path, checked);
-}
-
-/** Joins backups into a database. */
-export async function restore(
-  _pieces: readonly BackupSource[],
-  _target: string,
-  _options?: LongWork,
-): Promise<void> {
-  return unsupported('restore');
 }
 
 function openMemory(options: CheckedOptions): Database {

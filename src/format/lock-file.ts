@@ -31,6 +31,8 @@
  *     59     retained entries ever used: none at or past this index
  *     60-63  who holds the writer lock: pid, thread, start time low and high; for messages only
  *     64-67  who holds the opener lock; for messages only
+ *     68-69  rolled back to, as metas say it
+ *     70-71  rolled back from
  *
  *     128    retained table: entries of 16 words
  *     .      reader slots: 16 words each, a cache line, so that readers do not slow each other
@@ -81,6 +83,8 @@ export const WORD = {
   entriesUsed: 59,
   writer: 60,
   opener: 64,
+  rolledBackTo: 68,
+  rolledBackFrom: 70,
 } as const;
 
 export const RETAINED_AT = 128;

@@ -15,7 +15,7 @@
  *     64     8     transaction
  *     72     8     previous durable transaction
  *     80     8     ids reserved until: every id below it may have been used
- *     88     8     the last roll-back point: the transaction that a recovery stepped back to
+ *     88     8     rolled back to: the transaction that a recovery stepped back to, 0 when none did
  *     96     8     catalogue: page, and 4 zero bytes
  *     104    8     catalogue: birth
  *     112    8     map: page, and 4 zero bytes
@@ -23,10 +23,30 @@
  *     128    4     file length in pages
  *     132    4     pages in use by this snapshot
  *     136    8     wall-clock time, f64, ms since 1970
- *     144    368   zero
+ *     144    8     rolled back from: the newest transaction that was given up then
+ *     152    360   zero
+ *
+ * The ids past "rolled back to" and up to "rolled back from" name states that were given up: what
+ * was saved of them is no part of this database's history. After a second roll-back the two fields
+ * span both.
  */
 
 import { META_SLOT_BYTES } from './geometry.ts';
+
+/** The states that recoveries gave up: those after `to`, up to `from`. None: both 0. */
+export interface RollBack {
+  readonly to: number;
+  readonly from: number;
+}
+
+export const NO_ROLL_BACK: RollBack = { to: 0, from: 0 };
+
+/** One that spans both. */
+export function joinRollBacks(a: RollBack, b: RollBack): RollBack {
+  if (a.from === 0) return b;
+  if (b.from === 0) return a;
+  return { to: Math.min(a.to, b.to), from: Math.max(a.from, b.from) };
+}
 
 /** What a meta slot says. Page 0 stands for an empty tree. */
 export interface Meta {
@@ -42,7 +62,7 @@ export interface Meta {
   transaction: number;
   previousDurable: number;
   idsReservedUntil: number;
-  rolledBackTo: number;
+  rolledBack: RollBack;
   cataloguePage: number;
   catalogueBirth: number;
   mapPage: number;
@@ -76,7 +96,7 @@ export function encodeMeta(meta: Meta, hash: MetaHash): Uint8Array {
   writeU64(view, 64, meta.transaction);
   writeU64(view, 72, meta.previousDurable);
   writeU64(view, 80, meta.idsReservedUntil);
-  writeU64(view, 88, meta.rolledBackTo);
+  writeU64(view, 88, meta.rolledBack.to);
   view.setUint32(96, meta.cataloguePage, true);
   writeU64(view, 104, meta.catalogueBirth);
   view.setUint32(112, meta.mapPage, true);
@@ -84,6 +104,7 @@ export function encodeMeta(meta: Meta, hash: MetaHash): Uint8Array {
   view.setUint32(128, meta.filePages, true);
   view.setUint32(132, meta.pagesInUse, true);
   view.setFloat64(136, meta.timeMs, true);
+  writeU64(view, 144, meta.rolledBack.from);
   hash(bytes, 8, META_SLOT_BYTES, bytes);
   return bytes;
 }
@@ -121,7 +142,7 @@ export function decodeMeta(bytes: Uint8Array, slot: number, hash: MetaHash): Met
       transaction: readU64(view, 64),
       previousDurable: readU64(view, 72),
       idsReservedUntil: readU64(view, 80),
-      rolledBackTo: readU64(view, 88),
+      rolledBack: { to: readU64(view, 88), from: readU64(view, 144) },
       cataloguePage: view.getUint32(96, true),
       catalogueBirth: readU64(view, 104),
       mapPage: view.getUint32(112, true),

@@ -116,7 +116,9 @@ export function prepareFlush(
   const slot = nextSlot(tip.durableSlot);
   const reserved = reservationAfter(Math.max(lock.lastIdStarted, tip.roots.id));
   const kind = confirming ? META_KIND.confirming : META_KIND.twoFlushes;
-  const bytes = metaBytes(storage, identity, tip.roots, slot, kind, tip.durableId, reserved);
+  const { roots, durableId } = tip;
+  const { rolledBack } = lock;
+  const bytes = metaBytes(storage, identity, roots, slot, kind, durableId, reserved, rolledBack);
   const job = new Job();
   job.guard(WORD.poisoned, 0).guard(WORD.published, shortId(tip.roots.id));
   if (!confirming) {
@@ -186,9 +188,11 @@ function flushWithMeta(
 ): void {
   const { storage, identity, placement, tip } = request;
   const { roots } = placement;
+  const { rolledBack } = request.lock;
   const kind = twice ? META_KIND.twoFlushes : META_KIND.oneFlush;
   const reserved = reservationAfter(roots.id);
-  const bytes = metaBytes(storage, identity, roots, slot, kind, tip.durableId, reserved);
+  const { durableId } = tip;
+  const bytes = metaBytes(storage, identity, roots, slot, kind, durableId, reserved, rolledBack);
   if (twice) job.flush();
   flushMeta(job, bytes, slot);
   cost.bytes += META_SLOT_BYTES;

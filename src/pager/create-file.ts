@@ -8,7 +8,7 @@ import { unlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Geometry, META_SLOT_BYTES, META_SLOT_OFFSETS } from '../format/geometry.ts';
 import { setMapWord } from '../format/map-page.ts';
-import { META_KIND } from '../format/meta.ts';
+import { META_KIND, NO_ROLL_BACK } from '../format/meta.ts';
 import { initialisePage, PAGE_TYPE } from '../format/page-header.ts';
 import { Segment } from '../format/segment.ts';
 import { Job } from './job.ts';
@@ -40,12 +40,13 @@ export function createFile(path: string, pageSize: number): void {
 
 /**
  * Writes an empty database into empty storage, and flushes it. `random`: the 24 bytes of its uuid
- * and its secret.
+ * and its secret. `transaction`: the one that makes it.
  */
 export function initialise(
   storage: Storage,
   pageSize: number,
   random: Buffer = randomBytes(24),
+  transaction: number = FIRST_TRANSACTION,
 ): void {
   const geometry = new Geometry(pageSize);
   const identity: DatabaseIdentity = {
@@ -56,22 +57,23 @@ export function initialise(
   };
   const map = geometry.firstPage;
   const roots: SnapshotRoots = {
-    id: FIRST_TRANSACTION,
+    id: transaction,
     cataloguePage: 0,
     catalogueBirth: 0,
     mapPage: map,
-    mapBirth: FIRST_TRANSACTION,
+    mapBirth: transaction,
     filePages: map + 1,
     pagesInUse: map + 1,
   };
   const page = new Segment(new ArrayBuffer(pageSize));
-  initialisePage(page, 0, pageSize, map, FIRST_TRANSACTION, PAGE_TYPE.map, 0, 0);
+  initialisePage(page, 0, pageSize, map, transaction, PAGE_TYPE.map, 0, 0);
   for (let p = 0; p <= map; p += 32) {
     const bits = Math.min(32, map + 1 - p);
     setMapWord(page, 0, p >> 5, bits === 32 ? -1 : (1 << bits) - 1);
   }
   const reserved = reservationAfter(roots.id);
-  const meta = metaBytes(storage, identity, roots, 0, META_KIND.twoFlushes, 0, reserved);
+  const kind = META_KIND.twoFlushes;
+  const meta = metaBytes(storage, identity, roots, 0, kind, 0, reserved, NO_ROLL_BACK);
   storage.grow(roots.filePages * pageSize);
   const job = new Job();
   job.writePages(pageSize, identity.secretLow, identity.secretHigh);

@@ -21,6 +21,7 @@ import {
   WORD,
   writeWide,
 } from '../format/lock-file.ts';
+import type { RollBack } from '../format/meta.ts';
 import { high32 } from '../format/segment.ts';
 import type { SnapshotRoots } from './snapshot.ts';
 import { shortId } from './snapshot.ts';
@@ -213,6 +214,18 @@ export class LockWords {
   }
   set idsReservedUntil(id: number) {
     writeWide(this.words, WORD.idsReservedUntil, id);
+  }
+
+  /** What every meta says of it. Set when the file is rebuilt, and the same from then on. */
+  get rolledBack(): RollBack {
+    return {
+      to: readWide(this.words, WORD.rolledBackTo),
+      from: readWide(this.words, WORD.rolledBackFrom),
+    };
+  }
+  set rolledBack(rolledBack: RollBack) {
+    writeWide(this.words, WORD.rolledBackTo, rolledBack.to);
+    writeWide(this.words, WORD.rolledBackFrom, rolledBack.from);
   }
 
   // Holders

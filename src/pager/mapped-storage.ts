@@ -14,6 +14,8 @@ export interface StorageOptions {
   readonly write: boolean;
   /** O_CREAT | O_EXCL. */
   readonly create: boolean;
+  /** Nobody else opens it: there is no lock file, and memory of our own stands for it. */
+  readonly alone?: boolean;
 }
 
 export class MappedStorage implements Storage {
@@ -32,7 +34,8 @@ export class MappedStorage implements Storage {
     this.addon = native();
     this.path = path ?? ':memory:';
     this.writable = options.write;
-    this.lockPath = path === undefined || !options.write ? undefined : `${path}-lock`;
+    const shared = path !== undefined && options.write && options.alone !== true;
+    this.lockPath = shared ? `${path}-lock` : undefined;
     this.file = path === undefined ? this.addon.openMemory() : this.addon.openFile(path, options);
   }
 

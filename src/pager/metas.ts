@@ -12,7 +12,14 @@ import {
   META_SLOT_OFFSETS,
   MIN_PAGE_SIZE,
 } from '../format/geometry.ts';
-import { decodeMeta, encodeMeta, FORMAT_VERSION, type Meta } from '../format/meta.ts';
+import { isIncrement } from '../format/increment.ts';
+import {
+  decodeMeta,
+  encodeMeta,
+  FORMAT_VERSION,
+  type Meta,
+  type RollBack,
+} from '../format/meta.ts';
 import type { SnapshotRoots } from './snapshot.ts';
 import type { Storage } from './storage.ts';
 
@@ -31,16 +38,25 @@ export interface DatabaseIdentity {
 export function readMetas(storage: Storage): Meta[] {
   const metas: Meta[] = [];
   let ours = false;
+  let increment = false;
   META_SLOT_OFFSETS.forEach((offset, slot) => {
     const bytes = new Uint8Array(META_SLOT_BYTES);
     if (storage.readAt(bytes, offset) < META_SLOT_BYTES) return;
     const reading = decodeMeta(bytes, slot, hasher(storage));
+    if (slot === 0) increment = isIncrement(bytes);
     if (reading.kind === 'torn') ours = true;
     if (reading.kind === 'valid') metas.push(reading.meta);
   });
   for (const meta of metas) requireKnown(storage.path, meta);
   if (metas.length === 0) {
     const sizeBytes = storage.sizeBytes();
+    if (increment) {
+      throw new NotADatabaseError(
+        storage.path,
+        `${storage.path} is an increment of a backup, not a database. Join it to its full backup ` +
+          'with restore.',
+      );
+    }
     throw new NotADatabaseError(
       storage.path,
       ours
@@ -71,6 +87,7 @@ export function metaBytes(
   kind: number,
   previousDurable: number,
   idsReservedUntil: number,
+  rolledBack: RollBack,
 ): Uint8Array {
   const meta: Meta = {
     formatVersion: FORMAT_VERSION,
@@ -85,7 +102,7 @@ export function metaBytes(
     transaction: roots.id,
     previousDurable,
     idsReservedUntil,
-    rolledBackTo: 0,
+    rolledBack,
     cataloguePage: roots.cataloguePage,
     catalogueBirth: roots.catalogueBirth,
     mapPage: roots.mapPage,
@@ -113,7 +130,8 @@ function hasher(
   return (bytes, start, end, target) => storage.hash(bytes, start, end, 0, 0, target, 0);
 }
 
-function requireKnown(path: string, meta: Meta): void {
+/** Throws FORMAT_VERSION, or NOT_A_DATABASE, unless this version knows what the meta says. */
+export function requireKnown(path: string, meta: Meta): void {
   if (meta.formatVersion !== FORMAT_VERSION || meta.incompatible !== 0) {
     const found = meta.formatVersion;
     throw new FormatVersionError(

@@ -15,6 +15,7 @@ import {
   slotByte,
   WORD,
 } from '../format/lock-file.ts';
+import { joinRollBacks, NO_ROLL_BACK } from '../format/meta.ts';
 import { Job } from './job.ts';
 import { type LockFileIdentity, LockWords } from './lock-words.ts';
 import { MappedPages, type Verify } from './mapped-pages.ts';
@@ -159,6 +160,8 @@ function makeLockFile(
   if (words === undefined) {
     throw new DatabaseLockedError(`The lock file ${storage.path}-lock could not be made.`);
   }
+  // One that steps back before it was written to leaves nothing in the slots that says so.
+  const rolledBack = joinRollBacks(found.rolledBack, mine?.rolledBack ?? NO_ROLL_BACK);
   const lock = new LockWords(words, maxReaders);
   lock.rebuild(identity);
   lock.session = Math.floor(Math.random() * SESSIONS);
@@ -166,6 +169,7 @@ function makeLockFile(
   // Rule 3: the first writer starts above what was reserved, and so confirms D first.
   lock.lastIdStarted = found.idsReservedUntil;
   lock.idsReservedUntil = found.idsReservedUntil;
+  lock.rolledBack = rolledBack;
   lock.durableEntry = entry;
   lock.publish(entry);
   lock.finishRebuild();
@@ -249,5 +253,6 @@ function durableOf(lock: LockWords): Recovered {
     // Nothing that was started since may be started again.
     idsReservedUntil: Math.max(lock.idsReservedUntil, lock.lastIdStarted),
     steppedBackFrom: 0,
+    rolledBack: lock.rolledBack,
   };
 }

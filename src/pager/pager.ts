@@ -16,6 +16,7 @@ import { JobRunner } from './job-runner.ts';
 import type { LockWords } from './lock-words.ts';
 import { LowSpace } from './low-space.ts';
 import type { MappedPages } from './mapped-pages.ts';
+import type { DatabaseIdentity } from './metas.ts';
 import type { OpenedFile } from './open-file.ts';
 import { place } from './placement.ts';
 import { PrivateMemory } from './private-memory.ts';
@@ -60,6 +61,9 @@ export class Pager {
 
   get path(): string {
     return this.storage.path;
+  }
+  get identity(): DatabaseIdentity {
+    return this.file.identity;
   }
   get closed(): boolean {
     return this.turn.isClosed;

@@ -12,6 +12,11 @@
  *      - the writer's scan, and so the publishing before it, precedes the reader's second look: the
  *        reader finds another snapshot published, and begins again.
  * 3. Every snapshot in use stands in a slot of its own; what uses the same one shares the slot.
+ * 4. D is kept in the same way, and the word of D stands for the published one: a reader lists D
+ *    and then reads that word again; a writer reads it before its scan. If the reader finds the
+ *    same entry, no writer had turned from it before the reader's store, so whichever scan drops it
+ *    comes later and finds the slot. What the entry says is read after that, and believed when it
+ *    has the id that was listed: an entry that was dropped and written anew has another.
  */
 
 import { DatabaseClosedError, ReadersFullError, StorageFaultError } from '../errors.ts';
@@ -86,17 +91,38 @@ export class Readers {
         pin.users++;
       } else {
         const slot = this.spareSlots.pop() ?? this.claimSlot();
-        const at = slotAt(this.lock.readerSlots, slot);
-        const sinceMs = Date.now();
-        Atomics.store(this.words, at + SLOT.since, Math.floor(sinceMs / 1000));
         // The short slot lists it too, until after this store: it is never unlisted in between.
-        Atomics.store(this.words, at + SLOT.snapshot, shortId(roots.id));
-        this.pins.set(roots.id, { slot, roots, sinceMs, users: 1 });
+        this.keep(slot, roots, this.listIn(slot, roots.id));
       }
       return roots;
     } finally {
       this.endShort();
     }
+  }
+
+  /** Keeps D, the newest durable snapshot, until `unpin` (rule 4). Throws READERS_FULL. */
+  pinDurable(): SnapshotRoots {
+    const { lock } = this;
+    const slot = this.spareSlots.pop() ?? this.claimSlot();
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
+      const entry = lock.durableEntry;
+      if (entry < 0 || entry >= lock.entries) continue;
+      const id = lock.entryId(entry);
+      const sinceMs = this.listIn(slot, id);
+      if (lock.durableEntry !== entry) continue;
+      const roots = lock.entryRoots(entry);
+      if (roots.id !== id || !lock.isRetained(entry)) continue;
+      const pin = this.pins.get(id);
+      if (pin === undefined) {
+        this.keep(slot, roots, sinceMs);
+        return roots;
+      }
+      pin.users++;
+      this.clear(slot);
+      return pin.roots;
+    }
+    this.clear(slot);
+    throw this.damaged();
   }
 
   /** One more user of a snapshot that is pinned already. */
@@ -109,9 +135,8 @@ export class Readers {
   unpin(id: number): void {
     const pin = this.pins.get(id);
     if (pin === undefined || --pin.users > 0) return;
-    Atomics.store(this.words, this.lock.slotWord(pin.slot), 0);
     this.pins.delete(id);
-    this.spareSlots.push(pin.slot);
+    this.clear(pin.slot);
   }
 
   /** Snapshots that this handle keeps, short reads apart. */
@@ -144,6 +169,24 @@ export class Readers {
   close(): void {
     for (const slot of this.ownSlots) Atomics.store(this.words, this.lock.slotWord(slot), 0);
     this.pins.clear();
+  }
+
+  /** Lists a snapshot in a slot of this handle; returns when that was. */
+  private listIn(slot: number, id: number): number {
+    const at = slotAt(this.lock.readerSlots, slot);
+    const sinceMs = Date.now();
+    Atomics.store(this.words, at + SLOT.since, Math.floor(sinceMs / 1000));
+    Atomics.store(this.words, at + SLOT.snapshot, shortId(id));
+    return sinceMs;
+  }
+
+  private keep(slot: number, roots: SnapshotRoots, sinceMs: number): void {
+    this.pins.set(roots.id, { slot, roots, sinceMs, users: 1 });
+  }
+
+  private clear(slot: number): void {
+    Atomics.store(this.words, this.lock.slotWord(slot), 0);
+    this.spareSlots.push(slot);
   }
 
   private forEachListed(fn: (short: number, slot: number, self: boolean) => void): void {
@@ -180,7 +223,7 @@ export class Readers {
 
   private damaged(): Error {
     return new StorageFaultError(
-      `${this.storage.path}: the lock file names a published snapshot that is not in it. ` +
+      `${this.storage.path}: the lock file names a snapshot that is not in it. ` +
         'Close the database in every process and open it again.',
     );
   }

@@ -9,7 +9,13 @@
 import { CorruptionError } from '../errors.ts';
 import { META_SLOT_BYTES, META_SLOT_OFFSETS } from '../format/geometry.ts';
 import { ENTRY, entryAt, WORD } from '../format/lock-file.ts';
-import { META_KIND, type Meta } from '../format/meta.ts';
+import {
+  joinRollBacks,
+  META_KIND,
+  type Meta,
+  NO_ROLL_BACK,
+  type RollBack,
+} from '../format/meta.ts';
 import { Job } from './job.ts';
 import { flushMeta, poisonOnFailure, settleDurable } from './job-steps.ts';
 import type { LockWords } from './lock-words.ts';
@@ -26,6 +32,8 @@ export interface Recovered {
   readonly idsReservedUntil: number;
   /** The transaction that was given up because its pages had not all reached the disk, or 0. */
   readonly steppedBackFrom: number;
+  /** All that was ever given up. */
+  readonly rolledBack: RollBack;
 }
 
 /**
@@ -110,7 +118,10 @@ function recovered(meta: Meta, metas: readonly Meta[], steppedBackFrom: number):
     (until, other) => Math.max(until, other.idsReservedUntil),
     meta.transaction,
   );
-  return { roots: rootsOfMeta(meta), slot: meta.slot, idsReservedUntil, steppedBackFrom };
+  const { transaction: to, slot } = meta;
+  const now = steppedBackFrom === 0 ? NO_ROLL_BACK : { to, from: steppedBackFrom };
+  const rolledBack = metas.reduce((all, other) => joinRollBacks(all, other.rolledBack), now);
+  return { roots: rootsOfMeta(meta), slot, idsReservedUntil, steppedBackFrom, rolledBack };
 }
 
 /**
@@ -164,7 +175,9 @@ export function finishDeadCommit(
   const publishedEntry = lock.findEntry(lock.published);
   const newer = roots.id > lock.entryId(publishedEntry);
   const reserved = Math.max(meta.idsReservedUntil, lock.idsReservedUntil);
-  const bytes = metaBytes(storage, identity, roots, slot, meta.kind, since, reserved);
+  const { rolledBack } = lock;
+  const { kind } = meta;
+  const bytes = metaBytes(storage, identity, roots, slot, kind, since, reserved, rolledBack);
   flushMeta(job, bytes, slot);
   if (newer) {
     job.store(WORD.publishedEntry, entry).store(WORD.published, shortId(id));
@@ -220,7 +233,8 @@ export function makePublishedDurable(
   // One flush, so that a recovery walks it: another opener that dies here leaves its meta, and the
   // next one writes the same pages again.
   const kind = META_KIND.oneFlush;
-  const bytes = metaBytes(storage, identity, roots, slot, kind, durableId, reserved);
+  const { rolledBack } = lock;
+  const bytes = metaBytes(storage, identity, roots, slot, kind, durableId, reserved, rolledBack);
   flushMeta(job, bytes, slot);
   job.store(entryAt(entry) + ENTRY.metaSlot, slot + 1);
   settleDurable(job, entry, reserved);

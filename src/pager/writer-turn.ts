@@ -72,6 +72,7 @@ export class WriterTurn {
    * Step 6, made before the next choice of places: drops the retained entries that nothing needs,
    * and returns the others. The published word is read before the slots are scanned: what is not
    * published then, and not listed in the scan, cannot be listed any more by a reader that goes on.
+   * The same goes for D (Readers.pinDurable).
    */
   dropUnneeded(tip: Tip): SnapshotRoots[] {
     const { lock } = this;

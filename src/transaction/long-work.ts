@@ -7,10 +7,17 @@ export interface LongWork {
   onProgress?: (progress: { done: number; total: number }) => void;
 }
 
-/** What an option has to be: how it is told, and the check. */
+/**
+ * What an option has to be: how it is told, and the check. A number that is no WHOLE_NUMBER is a
+ * RangeError.
+ */
 export type OptionKind = readonly [wanted: string, fits: (value: unknown) => boolean];
 
 export const FLAG: OptionKind = ['true or false', (value) => typeof value === 'boolean'];
+export const WHOLE_NUMBER: OptionKind = [
+  'a whole number >= 1',
+  (value) => typeof value === 'number' && Number.isSafeInteger(value) && value >= 1,
+];
 const COMMON: Readonly<Record<string, OptionKind>> = {
   signal: ['an AbortSignal', (value) => value instanceof AbortSignal],
   onProgress: ['a function', (value) => typeof value === 'function'],
@@ -23,7 +30,7 @@ export function checkLongWork(
   more: Readonly<Record<string, OptionKind>> = {},
 ): void {
   if (typeof options !== 'object' || options === null) {
-    throw new TypeError(`The options of ${call} must be an object, got ${String(options)}.`);
+    throw new TypeError(`The options of ${call} must be an object, got ${shown(options)}.`);
   }
   const kinds: Readonly<Record<string, OptionKind>> = { ...COMMON, ...more };
   for (const [name, value] of Object.entries(options)) {
@@ -33,6 +40,14 @@ export function checkLongWork(
       throw new TypeError(`${call} has no option "${name}"; it has ${known}.`);
     }
     if (value === undefined || kind[1](value)) continue;
-    throw new TypeError(`${name} must be ${kind[0]}, got ${String(value)}.`);
+    const message = `${name} must be ${kind[0]}, got ${shown(value)}.`;
+    const isRange = typeof value === 'number' && kind === WHOLE_NUMBER;
+    throw isRange ? new RangeError(message) : new TypeError(message);
   }
+}
+
+/** A value as a message tells it. */
+export function shown(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value);
+  return typeof value === 'object' && value !== null ? 'an object' : String(value);
 }

@@ -359,7 +359,6 @@ describe('reads and writes', () => {
     ['bulkLoad', () => store.bulkLoad([]), coded('UNSUPPORTED', 'bulkLoad')],
     ['watch', () => db.watch(store), coded('UNSUPPORTED', 'watch')],
     ['prefetch', () => db.prefetch(store), coded('UNSUPPORTED', 'prefetch')],
-    ['backup', () => db.backup('/tmp/x'), coded('UNSUPPORTED', 'backup')],
     ['ifVersion', () => store.put('kept', 2, { ifVersion: 3 }), coded('UNSUPPORTED', 'ifVersion')],
     ['expireIn', () => store.put('k', 2, { expireIn: 3 }), coded('UNSUPPORTED', 'expireIn')],
     ['expireAt', () => store.put('k', 2, { expireAt: 3 }), coded('UNSUPPORTED', 'expireAt')],
@@ -399,13 +398,6 @@ describe('reads and writes', () => {
       tx.put(store, 'later', 2);
     });
     expect(store.keys().toArray()).toEqual(['before', 'kept', 'later']);
-  });
-
-  test('restore', async () => {
-    const { restore } = await import('../../src/index.ts');
-    const path = newPath();
-    await expectRefusal(() => restore([], path), coded('UNSUPPORTED', 'restore'));
-    expect(existsSync(path)).toBe(false);
   });
 
   test('stored bytes that the codec cannot read', async () => {

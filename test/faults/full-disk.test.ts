@@ -3,7 +3,8 @@
 import { readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { type Database, DiskFullError, open, type Store } from '../../src/index.ts';
+import { type Database, DiskFullError, open, restore, type Store } from '../../src/index.ts';
+import { newFolder } from '../support/process-children.ts';
 import { onVolume } from '../support/process-volumes.ts';
 
 const MIB = 2 ** 20;
@@ -210,3 +211,34 @@ test('making a database, or its lock file, on a full disk is DISK_FULL and leave
     await again.close();
   });
 }, 60_000);
+
+test('a backup, or a restore, to a disk that is too small is DISK_FULL and leaves nothing there', async () => {
+  await onVolume(4 * MIB, async ({ folder }) => {
+    const home = newFolder('home');
+    const db = open(join(home, 'data'));
+    const data = dataOf(db);
+    await data.put(0, Buffer.alloc(100));
+    const { transaction } = await db.backup(join(home, 'small'));
+    await data.putMany(Array.from({ length: 6000 }, (_, k) => [k, Buffer.alloc(1000, k)] as const));
+    await data.put(9999, Buffer.alloc(MIB, 9));
+    const target = join(folder, 'target');
+    await db.backup(join(home, 'large'));
+    await db.backup(join(home, 'increment'), { since: transaction });
+    for (const there of [undefined, Buffer.alloc(1000, 'something')]) {
+      if (there !== undefined) writeFileSync(target, there);
+      for (const work of [
+        () => db.backup(target),
+        () => db.backup(target, { compact: true }),
+        () => db.backup(target, { since: transaction }),
+        () => restore([join(home, 'large')], target),
+        () => restore([join(home, 'small'), join(home, 'increment')], target),
+      ]) {
+        expect(await failure(work())).toBeInstanceOf(DiskFullError);
+        expect(readdirSync(folder)).toEqual(there === undefined ? [] : ['target']);
+        if (there !== undefined) expect(readFileSync(target).equals(there)).toBe(true);
+      }
+    }
+    expect(db.stats().readers).toEqual([]);
+    await db.close();
+  });
+});

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { ReadersFullError } from '../../src/errors.ts';
 import type { SnapshotRoots } from '../../src/pager/snapshot.ts';
+import type { Durability } from '../../src/pager/write-session.ts';
 import { mappedPages } from '../support/crash-accounting.ts';
 import { History } from '../support/sim-history.ts';
 import type { SimMachine } from '../support/sim-machine.ts';
@@ -18,8 +19,8 @@ class World {
   }
 
   /** Commits a value for a key, the same few keys over and over. */
-  commit(process: SimProcess): number {
-    return process.commit(new Map([[this.key++ % 3, 30]]));
+  commit(process: SimProcess, durability: Durability = 'commit'): number {
+    return process.commit(new Map([[this.key++ % 3, 30]]), durability);
   }
 }
 
@@ -64,52 +65,55 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
-describe('the race between a reader that lists a snapshot and a writer that publishes', () => {
-  test('commits before any atomic operation of a pin: what is pinned is retained and whole', () => {
-    let met = 0;
-    for (let nth = 0; nth < 60; nth++) {
-      const world = new World();
-      const writer = world.open();
-      const reader = world.open();
-      for (let i = 0; i < 3; i++) world.commit(writer);
-      const state = beforeAtomic(nth, () => {
+describe.each(['pin', 'pinDurable'] as const)(
+  'the race of %s with a writer that publishes',
+  (pin) => {
+    test('commits before any atomic operation of a pin: what is pinned is retained and whole', () => {
+      let met = 0;
+      for (let nth = 0; nth < 60; nth++) {
+        const world = new World();
+        const writer = world.open();
+        const reader = world.open();
         for (let i = 0; i < 3; i++) world.commit(writer);
-      });
-      const roots = reader.pager.readers.pin();
-      vi.unstubAllGlobals();
-      if (!state.done) break;
-      met++;
-      for (let i = 0; i < 4; i++) world.commit(writer);
-      expect(retainedIds(writer)).toContain(roots.id);
-      reader.check(roots, world.history.stateOf(roots.id));
-    }
-    expect(met).toBeGreaterThan(5);
-  });
+        const state = beforeAtomic(nth, () => {
+          for (let i = 0; i < 4; i++) world.commit(writer, i % 2 === 0 ? 'commit' : 'manual');
+        });
+        const roots = reader.pager.readers[pin]();
+        vi.unstubAllGlobals();
+        if (!state.done) break;
+        met++;
+        for (let i = 0; i < 4; i++) world.commit(writer);
+        expect(retainedIds(writer)).toContain(roots.id);
+        reader.check(roots, world.history.stateOf(roots.id));
+      }
+      expect(met).toBeGreaterThan(5);
+    });
 
-  test('a pin before any atomic operation of a commit: what is pinned is retained and whole', () => {
-    let met = 0;
-    for (let nth = 0; nth < 2000; nth++) {
-      const world = new World();
-      const writer = world.open();
-      const reader = world.open();
-      for (let i = 0; i < 3; i++) world.commit(writer);
-      const pinned: SnapshotRoots[] = [];
-      const state = beforeAtomic(nth, () => {
-        pinned.push(reader.pager.readers.pin());
-      });
-      world.commit(writer);
-      vi.unstubAllGlobals();
-      if (!state.done) break;
-      met++;
-      for (let i = 0; i < 4; i++) world.commit(writer);
-      const { id } = pinned[0]!;
-      expect(retainedIds(writer)).toContain(id);
-      reader.pager.pages.forget();
-      reader.check(pinned[0]!, world.history.stateOf(id));
-    }
-    expect(met).toBeGreaterThan(50);
-  });
-});
+    test('a pin before any atomic operation of a commit: what is pinned is retained and whole', () => {
+      let met = 0;
+      for (let nth = 0; nth < 2000; nth++) {
+        const world = new World();
+        const writer = world.open();
+        const reader = world.open();
+        for (let i = 0; i < 3; i++) world.commit(writer);
+        const pinned: SnapshotRoots[] = [];
+        const state = beforeAtomic(nth, () => {
+          pinned.push(reader.pager.readers[pin]());
+        });
+        world.commit(writer);
+        vi.unstubAllGlobals();
+        if (!state.done) break;
+        met++;
+        for (let i = 0; i < 4; i++) world.commit(writer);
+        const { id } = pinned[0]!;
+        expect(retainedIds(writer)).toContain(id);
+        reader.pager.pages.forget();
+        reader.check(pinned[0]!, world.history.stateOf(id));
+      }
+      expect(met).toBeGreaterThan(50);
+    });
+  },
+);
 
 describe('rule 1', () => {
   test("a reader's snapshot keeps its pages while its successors' are reused, until it is unpinned", () => {
@@ -160,6 +164,90 @@ describe('rule 1', () => {
     for (let i = 0; i < 30; i++) world.commit(writer);
     reader.pager.pages.forget();
     for (const roots of pinned) reader.check(roots, world.history.stateOf(roots.id));
+  });
+});
+
+describe('D', () => {
+  test('is what pinDurable keeps, not what is published', () => {
+    const world = new World();
+    const writer = world.open();
+    const reader = world.open();
+    const durable = world.commit(writer);
+    world.commit(writer, 'manual');
+    const { readers } = reader.pager;
+    expect(readers.pinDurable().id).toBe(durable);
+    expect(readers.pinDurable().id).toBe(durable);
+    expect(readers.pinned).toBe(1);
+    for (let i = 0; i < 6; i++) world.commit(writer);
+    expect(retainedIds(writer)).toContain(durable);
+    readers.unpin(durable);
+    expect(retainedIds(writer)).toContain(durable);
+    readers.unpin(durable);
+    for (let i = 0; i < 2; i++) world.commit(writer);
+    expect(retainedIds(writer)).not.toContain(durable);
+  });
+
+  test('is kept by a writer that scanned before it was listed, and drops after that', () => {
+    let met = 0;
+    for (let nth = 0; nth < 40; nth++) {
+      const world = new World();
+      const writer = world.open();
+      const reader = world.open();
+      for (let i = 0; i < 3; i++) world.commit(writer);
+      let scanned: Set<number> | undefined;
+      const state = beforeAtomic(nth, () => {
+        world.commit(writer);
+        scanned = writer.pager.readers.scan();
+      });
+      const roots = reader.pager.readers.pinDurable();
+      vi.unstubAllGlobals();
+      if (!state.done) break;
+      met++;
+      vi.spyOn(writer.pager.readers, 'scan').mockReturnValueOnce(scanned!);
+      for (let i = 0; i < 4; i++) world.commit(writer);
+      expect(retainedIds(writer), `before operation ${nth}`).toContain(roots.id);
+    }
+    expect(met).toBeGreaterThan(5);
+  });
+
+  test('is not taken for another that stands in its entry by now', () => {
+    for (let commits = 1; commits < 8; commits++) {
+      for (let nth = 0; nth < 40; nth++) {
+        const world = new World();
+        const writer = world.open();
+        const reader = world.open();
+        for (let i = 0; i < 3; i++) world.commit(writer);
+        beforeAtomic(nth, () => {
+          for (let i = 0; i < commits; i++) world.commit(writer);
+        });
+        const roots = reader.pager.readers.pinDurable();
+        vi.unstubAllGlobals();
+        for (let i = 0; i < 6; i++) world.commit(writer);
+        const where = `${commits} commits before operation ${nth}`;
+        expect(retainedIds(writer), where).toContain(roots.id);
+        reader.check(roots, world.history.stateOf(roots.id));
+      }
+    }
+  });
+
+  test('that is pinned as what was published shares its slot', () => {
+    const world = new World();
+    const writer = world.open();
+    const { readers } = world.open().pager;
+    const id = world.commit(writer);
+    expect([readers.pin().id, readers.pinDurable().id]).toEqual([id, id]);
+    expect(readers.pinned).toBe(1);
+    readers.unpin(id);
+    readers.unpin(id);
+    expect(readers.pinned).toBe(0);
+    expect(writer.pager.readers.scan().has(id)).toBe(false);
+  });
+
+  test('finds no slot: READERS_FULL', () => {
+    const world = new World();
+    for (let i = 1; i < SIM.maxReaders; i++) world.open();
+    const { readers } = world.open().pager;
+    expect(() => readers.pinDurable()).toThrow(ReadersFullError);
   });
 });
 

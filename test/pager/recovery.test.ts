@@ -241,6 +241,77 @@ describe('alone, after a power failure', () => {
   });
 });
 
+describe('a roll-back', () => {
+  /** The state after `second` was given up, in a new process. */
+  function rolledBack(): { world: World; first: number; second: number; process: SimProcess } {
+    const { world, first, second } = twoCommits();
+    giveUp(world, second, first);
+    return { world, first, second, process: world.open() };
+  }
+
+  /** The disk loses a page of `lost`, against its promise, and the machine is lost. */
+  function giveUp(world: World, lost: number, to: number): void {
+    world.damagePage(world.meta(world.slotOf(lost)).cataloguePage);
+    world.loseMachine();
+    const { states } = world.history;
+    world.history = new History({ ids: [to], states, lastStarted: lost });
+  }
+
+  test('is told by every handle, and by every meta from then on', () => {
+    const { world, first, second, process } = rolledBack();
+    const range = { to: first, from: second };
+    expect(process.pager.lock.rolledBack).toEqual(range);
+    expect(world.open().pager.lock.rolledBack).toEqual(range);
+    for (const durability of ['commit', 'manual', 'commit', 'commit'] as const) {
+      process.commit(new Map([[1, 30]]), durability);
+    }
+    for (const slot of [0, 1, 2]) expect(world.meta(slot).rolledBack).toEqual(range);
+    const flushed = process.commit(new Map([[1, 31]]), 'manual');
+    process.pager.flushSync();
+    expect(world.meta(world.slotOf(flushed)).rolledBack).toEqual(range);
+  });
+
+  test('is told after the machine was lost, and when processes died', () => {
+    const { world, first, second, process } = rolledBack();
+    process.commit(new Map([[1, 30]]));
+    const range = { to: first, from: second };
+    world.loseMachine();
+    const next = world.open();
+    expect(next.pager.lock.rolledBack).toEqual(range);
+    // A dead writer's commit, finished by another, and what only was published, made durable.
+    next.commit(new Map([[1, 32]]), 'manual');
+    next.storage.kill();
+    const last = world.open();
+    expect(last.pager.lock.rolledBack).toEqual(range);
+    expect(world.meta(world.slotOf(last.published.id)).rolledBack).toEqual(range);
+  });
+
+  test('is told by whoever opens again before anything was written', () => {
+    const { world, first, second, process } = rolledBack();
+    process.storage.kill();
+    expect(world.open().pager.lock.rolledBack).toEqual({ to: first, from: second });
+  });
+
+  test('after another one spans both', () => {
+    const { world, first, process } = rolledBack();
+    const kept = process.commit(new Map([[1, 30]]));
+    const lost = process.commit(new Map([[2, 30]]));
+    giveUp(world, lost, kept);
+    const next = world.open();
+    expect(next.steppedBackFrom).toBe(lost);
+    expect(next.pager.lock.rolledBack).toEqual({ to: first, from: lost });
+  });
+
+  test('there was none: nothing is told', () => {
+    const { world, second } = twoCommits();
+    world.loseMachine();
+    const process = world.open();
+    expect(process.pager.lock.rolledBack).toEqual({ to: 0, from: 0 });
+    process.commit(new Map([[1, 30]]));
+    expect(world.meta(world.slotOf(second)).rolledBack).toEqual({ to: 0, from: 0 });
+  });
+});
+
 describe('alone, the machine still running', () => {
   test('what was published by processes that died is there, and is made durable before open returns', () => {
     const world = new World();

@@ -1,0 +1,157 @@
+/**
+ * A file that is made beside its target and takes its place when it is whole and on the disk. As
+ * long as that has not happened the target is as it was; after a failure nothing is left beside it.
+ */
+
+import { randomBytes } from 'node:crypto';
+import { lstatSync, realpathSync, rmSync, statSync } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { CannotOpenError, CoppiceError, DiskFullError, IoError } from '../errors.ts';
+import { isDiskFull, isNativeError } from '../pager/failures.ts';
+import { putInPlace, requireNotInUse } from '../pager/put-in-place.ts';
+
+/** What says that a path, not the disk, is at fault. */
+const OF_THE_PATH: readonly string[] = [
+  'ENOENT',
+  'ENOTDIR',
+  'EISDIR',
+  'EACCES',
+  'EPERM',
+  'EROFS',
+  'ELOOP',
+  'ENAMETOOLONG',
+  'ETXTBSY',
+];
+
+export class TargetFile {
+  /** Where it goes, symlinks resolved. */
+  readonly target: string;
+  /** Where it is made. */
+  readonly path: string;
+  private handle: FileHandle | undefined;
+  private isInPlace = false;
+
+  /**
+   * `what`: what is made, for the temporary's name. Throws CANNOT_OPEN, DATABASE_LOCKED, IO: the
+   * target is looked at before the work begins, and again at its end.
+   */
+  constructor(target: string, what: 'backup' | 'restore') {
+    const absolute = resolve(target);
+    try {
+      this.target = realTarget(absolute);
+      requireNotInUse(this.target);
+    } catch (error) {
+      throw failure(absolute, error);
+    }
+    const random = randomBytes(6).toString('hex');
+    this.path = `${this.target}-${what}-${process.pid}-${random}`;
+  }
+
+  /** Makes the file, empty. */
+  async create(): Promise<void> {
+    await this.guarded(async () => {
+      this.handle = await open(this.path, 'wx+');
+    });
+  }
+
+  /** Writes all of `bytes`. */
+  async write(bytes: Uint8Array, fileOffset: number): Promise<void> {
+    await this.guarded(async () => {
+      for (let done = 0; done < bytes.length; ) {
+        const rest = bytes.length - done;
+        const { bytesWritten } = await this.open.write(bytes, done, rest, fileOffset + done);
+        done += bytesWritten;
+      }
+    });
+  }
+
+  /** What was not written before `lengthBytes` reads as zeros, and takes no room. */
+  async setLength(lengthBytes: number): Promise<void> {
+    await this.guarded(() => this.open.truncate(lengthBytes));
+  }
+
+  /** `length` bytes, or fewer at the end of the file. */
+  async read(length: number, fileOffset: number): Promise<Uint8Array> {
+    return this.guarded(async () => {
+      const bytes = new Uint8Array(length);
+      const { bytesRead } = await this.open.read(bytes, 0, length, fileOffset);
+      return bytes.subarray(0, bytesRead);
+    });
+  }
+
+  /**
+   * Flushes it, and puts it where it goes: from then on it is the target. `requireGoing` throws
+   * when the work is to stop after all.
+   */
+  async putInPlace(requireGoing: () => void): Promise<void> {
+    await this.guarded(async () => {
+      await this.open.sync();
+      requireGoing();
+      await this.close();
+      putInPlace(this.path, this.target);
+      this.isInPlace = true;
+    });
+  }
+
+  /** Ends the work on it; removes the file unless it is in place. Throws nothing. */
+  async discard(): Promise<void> {
+    await this.close().catch(() => {});
+    if (!this.isInPlace) rmSync(this.path, { force: true });
+  }
+
+  /** Runs `work` on the file; its failures become what a user is told of the target. */
+  async guarded<R>(work: () => Promise<R>): Promise<R> {
+    try {
+      return await work();
+    } catch (error) {
+      throw failure(this.target, error);
+    }
+  }
+
+  private async close(): Promise<void> {
+    const { handle } = this;
+    this.handle = undefined;
+    await handle?.close();
+  }
+
+  private get open(): FileHandle {
+    if (this.handle === undefined) throw new Error(`${this.path} is not open`);
+    return this.handle;
+  }
+}
+
+/** The path of what is to be replaced, or of what is not there yet. */
+function realTarget(path: string): string {
+  const stats = statSync(path, { throwIfNoEntry: false });
+  if (stats?.isDirectory()) {
+    throw new CannotOpenError(path, `${path} is a directory. Give the path of a file in it.`);
+  }
+  if (stats !== undefined && !stats.isFile()) {
+    throw new CannotOpenError(path, `${path} is not a file; it cannot be replaced by one.`);
+  }
+  if (stats !== undefined) return realpathSync(path);
+  if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) {
+    throw new CannotOpenError(
+      path,
+      `${path} is a symbolic link to something that does not exist. Give the path that it names, ` +
+        'or remove it.',
+    );
+  }
+  return join(realpathSync(dirname(path)), basename(path));
+}
+
+/** What a user is told of a failed call of the operating system on `path`. */
+export function failure(path: string, error: unknown): unknown {
+  if (error instanceof CoppiceError || !isNativeError(error)) return error;
+  if (isDiskFull(error)) {
+    return new DiskFullError(0, `${path}: no room on the disk; nothing was put there.`, error);
+  }
+  if (OF_THE_PATH.includes(error.code)) {
+    const why = error.code === 'ENOENT' ? 'it, or its folder, does not exist' : error.message;
+    return new CannotOpenError(path, `${path} cannot be used: ${why} (${error.code}).`, error);
+  }
+  const errno = Math.abs(error.errno);
+  const message = `${path}: ${error.syscall} failed: ${error.message}.`;
+  return new IoError(error.syscall, errno, message, error);
+}
