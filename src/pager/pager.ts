@@ -266,6 +266,8 @@ export class Pager {
   lowSpace(session: WriteSession, end: number): LowSpace {
     const retained = this.turn.dropUnneeded(this.jobs.tip);
     const free = new FreePages(this.pages, retained, this.memory);
+    // Another piece of the same group may have moved runs before.
+    for (const { place, pages } of session.pages.runs) if (place > 0) free.take(place, pages);
     const space = new LowSpace(free, this.file.geometry, end);
     session.pages.lowPlaces = { from: space.first, end };
     return space;

@@ -213,6 +213,30 @@ describe('compact', () => {
     await expect(db.compact({ signal: AbortSignal.abort('no') })).rejects.toBe('no');
   });
 
+  test('two in one group of writes, beside others, set no place apart twice', async () => {
+    const db = openFresh(newPath(), { durability: 'manual' });
+    const values = db.store('values', { key: 'u32', value: 'bytes' });
+    const random = new Random(seed);
+    const kept = new Map<number, Uint8Array>();
+    const put = async (key: number): Promise<void> => {
+      const value = new Uint8Array(5000 + random.below(60_000)).fill(key & 255);
+      kept.set(key, value);
+      await values.put(key, value);
+    };
+    for (let key = 0; key < 200; key++) await put(key);
+    for (let key = 0; key < 150; key++) {
+      if (random.chance(0.8)) {
+        await values.remove(key);
+        kept.delete(key);
+      }
+    }
+    const both = Promise.all([db.compact(), db.compact(), db.compact()]);
+    for (let key = 300; key < 320; key++) await put(key);
+    await both;
+    expect(values.count()).toBe(kept.size);
+    for (const [key, value] of kept) expect(Buffer.compare(values.get(key)!, value)).toBe(0);
+  });
+
   test('two at once, and one that the database is closed under', async () => {
     const path = newPath();
     const db = open(path, { durability: 'manual' });
