@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { backups } from '../support/crash-backups.ts';
 import { endless, explore, reportTotals, useSimulatedClock } from '../support/crash-budget.ts';
 import {
   compaction,
@@ -84,6 +85,16 @@ test('compaction, step by step, beside a reader and another writer', {
   );
   expect(met.packed).toBeGreaterThan(60);
   expect(counts.truncations).toBeGreaterThan(3);
+});
+
+test('backups taken while others write, compact and cut hold what was D, and so do increments', {
+  timeout: MINUTES,
+}, async () => {
+  const { met } = await explore(
+    2_000,
+    endless((explorer) => backups(explorer)),
+  );
+  expect(met.restored).toBeGreaterThanOrEqual(8);
 });
 
 test('extents punched out of a file of megabytes', { timeout: MINUTES }, async () => {

@@ -71,6 +71,8 @@ export interface Met {
   failedTogether: number;
   /** Pages that compaction moved. */
   packed: number;
+  /** Backups that were restored and compared. */
+  restored: number;
 }
 
 /** An image that broke a promise. The message says how to come back to it. */
@@ -93,6 +95,7 @@ export class Explorer {
     builtDuringFlush: 0,
     failedTogether: 0,
     packed: 0,
+    restored: 0,
   };
 
   constructor(options: ExplorerOptions) {

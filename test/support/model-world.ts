@@ -12,6 +12,7 @@ import {
   type WriteTransaction,
 } from '../../src/index.ts';
 import { checkWhole } from './fresh-database.ts';
+import { ModelBackups } from './model-backups.ts';
 import {
   type AnyStore,
   advance,
@@ -82,6 +83,7 @@ export class World {
   private readonly setting: Setting;
   private snapshots: { snapshot: Snapshot; state: ModelState }[] = [];
   private held: HeldIteration[] = [];
+  private readonly backups = new ModelBackups();
 
   constructor(setting: Setting) {
     this.setting = setting;
@@ -95,6 +97,7 @@ export class World {
     for (const operation of operations) await this.do(operation);
     this.letGo();
     this.checkNewest();
+    this.backups.clear();
     await checkWhole(this.db);
   }
 
@@ -261,6 +264,12 @@ export class World {
         break;
       case 'trim':
         await this.db.trim();
+        break;
+      case 'backup':
+        await this.backups.take(this.db, this.state, c % 3 === 0, c % 7 === 0);
+        break;
+      case 'restore':
+        await this.backups.check(a);
         break;
       case 'stores':
         this.checkStores();
@@ -598,6 +607,8 @@ const STEPS = [
   'flush',
   'compact',
   'trim',
+  'backup',
+  'restore',
   'stores',
   'reopen',
 ] as const;
