@@ -1,23 +1,16 @@
 /** A database: what `open` returns. */
 
 import type { Key, KeyCodec, KeyCodecName, ValueCodec, ValueCodecName } from './codec/codec.ts';
-import {
-  DatabaseClosedError,
-  KeyTooLargeError,
-  ReadOnlyError,
-  StoreNotFoundError,
-} from './errors.ts';
-import type { StoreDescription } from './format/catalogue.ts';
-import { STORE_FLAG } from './format/catalogue.ts';
+import { DatabaseClosedError, ReadOnlyError } from './errors.ts';
 import type { CheckedOptions } from './options.ts';
 import { checkDurability } from './options.ts';
 import type { Pager } from './pager/pager.ts';
 import type { Durability } from './pager/write-session.ts';
 import { StoreHandle, type StoreOf } from './store.ts';
 import { Abandoned } from './transaction/abandoned.ts';
-import { allRecords, catalogueKey } from './transaction/catalogue.ts';
 import { SlowReaderWatch, tellCommit } from './transaction/diagnostics.ts';
 import { Flusher } from './transaction/flusher.ts';
+import { KnownStores, type StoreInfo } from './transaction/known-stores.ts';
 import { LatestReader } from './transaction/latest.ts';
 import { checkLongWork, type LongWork } from './transaction/long-work.ts';
 import {
@@ -29,14 +22,7 @@ import type { RangeOptions } from './transaction/range.ts';
 import { unsupported } from './transaction/reader.ts';
 import { type Snapshot, SnapshotReader } from './transaction/snapshot.ts';
 import { collectStats, type DatabaseStats } from './transaction/statistics.ts';
-import { StoreDefinition } from './transaction/store-definition.ts';
-import {
-  checkStoreOptions,
-  formatsOf,
-  type KeyOf,
-  type StoreOptions,
-  type ValueOf,
-} from './transaction/store-options.ts';
+import type { KeyOf, StoreOptions, ValueOf } from './transaction/store-options.ts';
 import {
   checkVerifyOptions,
   type VerifyOptions,
@@ -56,18 +42,6 @@ import { type CompactReport, compactDatabase } from './upkeep/compact.ts';
 
 /** A store of a database; see StoreOf. */
 export type Store<K, V> = StoreOf<K, V, Database>;
-/** A store as the file records it. */
-export interface StoreInfo {
-  name: string;
-  key: string;
-  value: string;
-  multi: boolean;
-  versions: boolean;
-  expires: boolean;
-  count: number;
-}
-type AnyDefinition = StoreDefinition<unknown, unknown>;
-
 /** How a write may differ from its database. */
 export interface WriteOptions {
   /** Asks for more, or less, than the database's own durability. */
@@ -86,9 +60,7 @@ export class Database implements Disposable, AsyncDisposable {
   private readonly queue: WriteQueue;
   private readonly flusher: Flusher;
   private readonly slowReaders: SlowReaderWatch;
-  private readonly definitions = new Map<string, AnyDefinition>();
-  /** Asked for, and not in the file yet. */
-  private readonly pending = new Map<string, AnyDefinition>();
+  private readonly known: KnownStores;
   private openSnapshots = 0;
   private closing: Promise<void> | undefined;
 
@@ -101,13 +73,12 @@ export class Database implements Disposable, AsyncDisposable {
     this.pins = new PinnedSnapshots(pager);
     this.latest = new LatestReader(pager, this.pins, this, this.abandoned);
     const { durability, flushInterval, readOnly } = options;
+    this.known = new KnownStores(pager, this.latest, this, readOnly);
     this.flusher = new Flusher(pager, durability, flushInterval, readOnly);
     this.slowReaders = new SlowReaderWatch(pager, options.warnAfter);
     this.queue = new WriteQueue(pager, this, {
-      newStores: () => this.pending.values(),
-      ended: (dropped) => {
-        for (const name of dropped) this.pending.delete(name);
-      },
+      newStores: () => this.known.asked(),
+      ended: (dropped) => this.known.dropped(dropped),
       committed: (transaction, durability) => this.committed(transaction, durability),
     });
   }
@@ -149,34 +120,7 @@ export class Database implements Disposable, AsyncDisposable {
   store<K = Key, V = unknown>(name: string, options?: StoreOptions<K, V>): Store<K, V>;
   store(name: string, options?: StoreOptions<unknown, unknown>): Store<unknown, unknown> {
     this.requireOpen();
-    checkStoreOptions(name, options);
-    const { maxKeyBytes } = this.pager.pages.geometry;
-    const nameBytes = catalogueKey(name).length;
-    if (nameBytes > maxKeyBytes) throw new KeyTooLargeError(nameBytes, maxKeyBytes);
-    const recorded = this.recorded(name);
-    const known = this.definitions.get(name);
-    const pending = this.pending.get(name);
-    if (recorded === undefined && pending === undefined && options?.create === false) {
-      throw new StoreNotFoundError(
-        name,
-        `There is no store "${name}" in ${this.path}. Leave out create: false to make it.`,
-      );
-    }
-    const description = recorded ?? pending?.description;
-    const { keys, values } = formatsOf(name, options?.key, options?.value, description);
-    const made = new StoreDefinition<unknown, unknown>(this, name, keys, values, maxKeyBytes);
-    if (description !== undefined) made.requireSame(description);
-    const definition = known !== undefined && sameFormats(known, made) ? known : made;
-    if (recorded === undefined && pending === undefined) {
-      if (this.readOnly) {
-        throw new StoreNotFoundError(
-          name,
-          `There is no store "${name}" in ${this.path}, and it cannot be made with readOnly: true.`,
-        );
-      }
-      this.pending.set(name, definition);
-    }
-    this.definitions.set(name, definition);
+    const definition = this.known.ask(name, options);
     const { durability } = this.options;
     return new StoreHandle(this, definition, {
       latest: this.latest,
@@ -188,17 +132,7 @@ export class Database implements Disposable, AsyncDisposable {
   /** All stores in the file, and those that the next write makes. */
   stores(): StoreInfo[] {
     this.requireOpen();
-    const roots = this.pager.readers.beginShort();
-    try {
-      const recorded = allRecords(this.pager.pages, roots).map(({ name, description, root }) =>
-        info(name, description, root.entries),
-      );
-      const names = new Set(recorded.map(({ name }) => name));
-      const pending = [...this.pending.values()].filter(({ name }) => !names.has(name));
-      return [...recorded, ...pending.map((d) => info(d.name, d.description, 0))];
-    } finally {
-      this.pager.readers.endShort();
-    }
+    return this.known.list();
   }
 
   /** Removes a store with all its entries; resolves to whether it was there. */
@@ -236,7 +170,7 @@ export class Database implements Disposable, AsyncDisposable {
       finish: this.queue.finishCore.bind(this.queue),
       committed: (transaction: number, dropped: ReadonlySet<string>, changed: boolean) => {
         if (this.closed) return;
-        for (const name of dropped) this.pending.delete(name);
+        this.known.dropped(dropped);
         if (changed) this.committed(transaction, durability);
       },
     };
@@ -425,16 +359,10 @@ export class Database implements Disposable, AsyncDisposable {
   }
 
   private committed(transaction: number, durability: Durability): void {
-    for (const name of this.pending.keys()) {
-      if (this.recorded(name) !== undefined) this.pending.delete(name);
-    }
+    this.known.published();
     this.flusher.committed(durability);
     tellCommit(this.path, transaction, durability);
     this.slowReaders.look();
-  }
-
-  private recorded(name: string): StoreDescription | undefined {
-    return this.latest.describe(name, catalogueKey(name));
   }
 
   private checkWrite(what: string, fn: unknown, options: WriteOptions | undefined): Durability {
@@ -461,21 +389,4 @@ export class Database implements Disposable, AsyncDisposable {
   private requireOpen(): void {
     if (this.closed) throw new DatabaseClosedError(`${this.path} is closed. Open it again.`);
   }
-}
-
-function sameFormats(a: AnyDefinition, b: AnyDefinition): boolean {
-  return a.keyFormat === b.keyFormat && a.valueFormat === b.valueFormat;
-}
-
-function info(name: string, description: StoreDescription, count: number): StoreInfo {
-  const { key, value, flags } = description;
-  return {
-    name,
-    key,
-    value,
-    multi: (flags & STORE_FLAG.multi) !== 0,
-    versions: (flags & STORE_FLAG.versions) !== 0,
-    expires: (flags & STORE_FLAG.expires) !== 0,
-    count,
-  };
 }

@@ -12,7 +12,6 @@ export type {
 export type {
   Database,
   Store,
-  StoreInfo,
   WriteOptions,
 } from './database.ts';
 export * from './errors.ts';
@@ -20,6 +19,7 @@ export { open } from './open.ts';
 export type { OpenOptions } from './options.ts';
 export type { Durability } from './pager/write-session.ts';
 export type { StoreOf } from './store.ts';
+export type { StoreInfo } from './transaction/known-stores.ts';
 export type { Lazy } from './transaction/lazy.ts';
 export type { LongWork } from './transaction/long-work.ts';
 export type { ManualTransaction } from './transaction/manual-transaction.ts';
