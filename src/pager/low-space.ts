@@ -10,7 +10,7 @@ import type { FreePages } from './free-pages.ts';
 export class LowSpace {
   /** The first free page, `end` when there is none before it. */
   readonly first: number;
-  /** How many there are. */
+  /** How many there are; those past the first `enough` are not all counted. */
   readonly pages: number;
   private readonly free: FreePages;
   private readonly geometry: Geometry;
@@ -18,12 +18,12 @@ export class LowSpace {
   private noRunOf: number = Number.POSITIVE_INFINITY;
   private noRunBefore = 0;
 
-  constructor(free: FreePages, geometry: Geometry, end: number) {
+  constructor(free: FreePages, geometry: Geometry, end: number, enough: number) {
     this.free = free;
     this.geometry = geometry;
     let first = end;
     let pages = 0;
-    for (let page = free.nextRun(geometry.firstPage, end, 1); page < end; ) {
+    for (let page = free.nextRun(geometry.firstPage, end, 1); page < end && pages < enough; ) {
       first = Math.min(first, page);
       pages += free.runLength;
       page = free.nextRun(page + free.runLength, end, 1);

@@ -260,15 +260,15 @@ export class Pager {
   }
 
   /**
-   * What a session of compaction may count on, with the pages before `end`, where its commit is
-   * then placed. To be disposed before the session ends.
+   * What a session of compaction that needs `enough` pages may count on, with the pages before
+   * `end`, where its commit is then placed. To be disposed before the session ends.
    */
-  lowSpace(session: WriteSession, end: number): LowSpace {
+  lowSpace(session: WriteSession, end: number, enough: number): LowSpace {
     const retained = this.turn.dropUnneeded(this.jobs.tip);
     const free = new FreePages(this.pages, retained, this.memory);
     // Another piece of the same group may have moved runs before.
     for (const { place, pages } of session.pages.runs) if (place > 0) free.take(place, pages);
-    const space = new LowSpace(free, this.file.geometry, end);
+    const space = new LowSpace(free, this.file.geometry, end, enough);
     session.pages.lowPlaces = { from: space.first, end };
     return space;
   }

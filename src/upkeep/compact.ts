@@ -173,7 +173,7 @@ class Compaction {
     end: number,
   ): Promise<number> {
     const run = (core: WriteCore): number => {
-      const space = this.host.pager.lowSpace(core.session, end);
+      const space = this.host.pager.lowSpace(core.session, end, STEP_PAGES + RESERVED_PAGES);
       try {
         const tree = find(core);
         if (tree === undefined || !work(tree, pass, space)) pass.finished = true;

@@ -1,59 +1,14 @@
 import { describe, expect, test } from 'vitest';
-import { Geometry } from '../../src/format/geometry.ts';
-import { setMapWord } from '../../src/format/map-page.ts';
-import { initialisePage, PAGE_TYPE } from '../../src/format/page-header.ts';
-import { Segment } from '../../src/format/segment.ts';
 import { FreePages } from '../../src/pager/free-pages.ts';
-import type { PageReader } from '../../src/pager/page-reader.ts';
+import { LowSpace } from '../../src/pager/low-space.ts';
 import { PrivateMemory } from '../../src/pager/private-memory.ts';
-import type { SnapshotRoots } from '../../src/pager/snapshot.ts';
+import { measureRetained } from '../../src/pager/retained-space.ts';
 import { Allocator, type SpacePolicy } from '../../src/pager/space.ts';
 import { seed } from '../frame/seed.ts';
+import { GEOMETRY, Maps } from '../support/map-pages.ts';
 import { Random } from '../support/sim-random.ts';
 
-const PAGE_SIZE = 1024;
-/** Segments of 64 pages, so that runs meet their ends. */
-const GEOMETRY = new Geometry(PAGE_SIZE, 64 * PAGE_SIZE);
 const FIRST = GEOMETRY.firstPage;
-
-/** Snapshots whose maps are one bitmap page each, at page i of a memory of its own. */
-class Maps implements PageReader {
-  readonly geometry = GEOMETRY;
-  readonly segment: Segment;
-  visits = 0;
-  readonly snapshots: SnapshotRoots[];
-
-  constructor(inUse: readonly ReadonlySet<number>[]) {
-    this.segment = new Segment(new ArrayBuffer(PAGE_SIZE * (inUse.length + 1)));
-    this.snapshots = inUse.map((pages, i) => {
-      const o = (i + 1) * PAGE_SIZE;
-      initialisePage(this.segment, o, PAGE_SIZE, i + 1, 1, PAGE_TYPE.map, 0, 0);
-      const words = new Int32Array(GEOMETRY.mapLeafBits >> 5);
-      for (const page of [...Array(FIRST).keys(), ...pages]) words[page >> 5]! |= 1 << (page & 31);
-      words.forEach((word, w) => {
-        setMapWord(this.segment, o, w, word);
-      });
-      const end = Math.max(FIRST, ...[...pages].map((page) => page + 1));
-      return {
-        id: i + 1,
-        cataloguePage: 0,
-        catalogueBirth: 0,
-        mapPage: i + 1,
-        mapBirth: 1,
-        filePages: end,
-        pagesInUse: FIRST + pages.size,
-      };
-    });
-  }
-
-  find(page: number): number {
-    this.visits++;
-    return page * PAGE_SIZE;
-  }
-  findRun(): number {
-    throw new Error('maps have no runs');
-  }
-}
 
 function allocator(
   inUse: readonly ReadonlySet<number>[],
@@ -191,6 +146,83 @@ test('when less than a quarter of the file is live the lowest pages are taken, w
   const few = new Set([399, 390, 20, 30]);
   const from = allocator([few], { sweep: 200 });
   expect(from.take(8)).toEqual([{ page: FIRST, count: 8 }]);
+});
+
+describe('for compaction', () => {
+  test('the first free pages are taken, from where it says, however scattered', () => {
+    const comb = new Set([...range(FIRST, 200)].filter((page) => page % 3 !== 0));
+    const from = allocator([comb], { lowFrom: 100, sweep: 150, live: 10, maxGrowth: 4 });
+    expect(from.take(4).map(({ page }) => page)).toEqual([102, 105, 108, 111]);
+    // Always from there: what an overflow run passed by is not forgotten.
+    expect(from.takeRun(2)).toBe(200);
+    expect(from.take(2).map(({ page }) => page)).toEqual([114, 117]);
+  });
+
+  test('low space is what is free before a page, and sets runs apart once, inside segments', () => {
+    const random = new Random(seed + 3);
+    for (let round = 0; round < 200; round++) {
+      const pages = new Set<number>();
+      for (let i = random.below(200); i > 0; i--) pages.add(FIRST + random.below(300));
+      const maps = new Maps([pages]);
+      const free = new FreePages(maps, maps.snapshots, new PrivateMemory());
+      const end = FIRST + random.below(320);
+      const expected = [...range(FIRST, end)].filter((page) => !pages.has(page));
+      const enough = 1 + random.below(300);
+      const space = new LowSpace(free, GEOMETRY, end, enough);
+      expect(space.first).toBe(expected[0] ?? end);
+      expect(space.pages).toBeLessThanOrEqual(expected.length);
+      expect(space.pages).toBeGreaterThanOrEqual(Math.min(enough, expected.length));
+      const taken = new Set<number>();
+      for (let call = 0; call < 20; call++) {
+        const count = 1 + random.below(20);
+        const before = FIRST + random.below(320);
+        const page = space.takeRun(count, before);
+        const fits = (p: number): boolean =>
+          p + count <= before &&
+          Math.floor(p / 64) === Math.floor((p + count - 1) / 64) &&
+          [...range(p, p + count)].every((each) => !pages.has(each) && !taken.has(each));
+        if (page < 0) {
+          expect([...range(space.first, before)].some(fits)).toBe(false);
+          continue;
+        }
+        expect(fits(page)).toBe(true);
+        for (const each of range(page, page + count)) taken.add(each);
+      }
+    }
+  });
+});
+
+test('what snapshots take together, and what is free without one of them', () => {
+  const random = new Random(seed + 4);
+  for (let round = 0; round < 100; round++) {
+    const inUse = Array.from({ length: 1 + random.below(5) }, () => {
+      const pages = new Set<number>();
+      for (let i = random.below(200); i > 0; i--) pages.add(FIRST + random.below(500));
+      return pages;
+    });
+    const maps = new Maps(inUse);
+    const { live, held } = measureRetained(maps, maps.snapshots);
+    expect(live).toBe(FIRST + new Set(inUse.flatMap((pages) => [...pages])).size);
+    held.forEach((count, i) => {
+      const alone = without(inUse[i]!, ...inUse.filter((_, j) => j !== i));
+      expect(count).toBe(alone.size + (inUse.length === 1 ? FIRST : 0));
+    });
+    // Two that share a bitmap page hold nothing of it alone.
+    const [first] = maps.snapshots;
+    const shared = measureRetained(maps, [...maps.snapshots, { ...first!, id: 99 }]);
+    expect(shared.live).toBe(live);
+    expect([shared.held[0], shared.held.at(-1)]).toEqual([0, 0]);
+  }
+});
+
+test('what is missing is taken from a free run that holds it before the file grows', () => {
+  const pages = without(range(FIRST, 300), range(50, 56), range(100, 102));
+  const from = allocator([pages], { sweep: 20 });
+  expect(from.take(8)).toEqual([
+    { page: 50, count: 6 },
+    { page: 100, count: 2 },
+  ]);
+  expect(from.end).toBe(300);
 });
 
 describe('an overflow run', () => {

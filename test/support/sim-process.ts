@@ -210,7 +210,7 @@ export class SimProcess {
   /** One transaction of compaction, as src/upkeep/compact.ts makes them. */
   pack(pass: PackPass, end: number, pages: number, durability: Durability = 'commit'): void {
     const session = this.begin();
-    const space = this.pager.lowSpace(session, end);
+    const space = this.pager.lowSpace(session, end, pages + 16);
     const store = this.storeIn(session);
     pass.stopAt = pass.moved + pages;
     while (!pass.finished && pass.moved < pass.stopAt) {
