@@ -25,6 +25,8 @@ const GOOD_RUN = 32;
 const SURPLUS = 12;
 /** And is this long at least, so that small commits find one run for all their pages. */
 const MIN_STRETCH_PAGES = 2048;
+/** Of a commit's own pages so many count as live, in parts of what was live before. */
+const MOST_BESIDE = 1 / 8;
 /** Pages that one choice looks at: bounds the work in large files (2 GiB at 4 KiB pages). */
 const WINDOW_PAGES = 2 ** 19;
 /** And where the file may grow instead: to look further costs more than to write at its end. */
@@ -136,8 +138,10 @@ export class Allocator {
 
   /** The longest runs of the next stretch; only good ones when the file may grow instead. */
   private best(count: number): Run[] {
-    // What the commit writes lives beside what it replaces, until it is durable.
-    const mayGrow = this.end + count <= this.maxGrowth * (this.live + count);
+    // What the commit writes lives beside what it replaces, until it is durable; of a commit that
+    // is large beside the file only a part, so that this stays a bound for small files too.
+    const beside = Math.min(count, this.live * MOST_BESIDE);
+    const mayGrow = this.end + count <= this.maxGrowth * (this.live + beside);
     // Half of a small commit in one piece is good enough: to grow costs the file system more.
     const least = mayGrow ? Math.min(Math.ceil(count / 2), GOOD_RUN) : 1;
     const wanted = mayGrow ? count : SURPLUS * count;
