@@ -209,17 +209,18 @@ export class Database implements Disposable, AsyncDisposable {
   stats(): DatabaseStats {
     this.requireOpen();
     // Before this call's own.
-    const readers = this.pager.listReaders();
-    const pinned = this.pins.acquire();
+    const listed = this.pager.listReaders();
+    // The slot of short reads: when no other is left, this is where one sees who has them.
+    const newest = this.pager.readers.beginShort();
     try {
-      return collectStats(this.pager, pinned, readers, {
+      return collectStats(this.pager, newest, listed, {
         iterators: this.abandoned.iterators,
         snapshots: this.openSnapshots,
         views: 0,
         queuedBytes: this.queue.bytes,
       });
     } finally {
-      pinned.release();
+      this.pager.readers.endShort();
     }
   }
 
@@ -260,8 +261,9 @@ export class Database implements Disposable, AsyncDisposable {
   }
 
   /**
-   * Gives the disk back what the file has free inside, without making it shorter: extents of 1 MiB
-   * and more become holes, which are filled again when they are needed. Resolves to the bytes that
+   * Makes what is published durable, and gives the disk back what the file has free: its unused end
+   * is cut off, and extents of 1 MiB and more inside become holes, which are filled again when they
+   * are needed. Resolves to the bytes that
    * the file takes less of the disk; on a filesystem without holes, to 0.
    */
   async trim(): Promise<{ bytes: number }> {
@@ -359,7 +361,11 @@ export class Database implements Disposable, AsyncDisposable {
   }
 
   private committed(transaction: number, durability: Durability): void {
-    this.known.published();
+    try {
+      this.known.published();
+    } catch {
+      // The catalogue is damaged: reads will say so. The write is done.
+    }
     this.flusher.committed(durability);
     tellCommit(this.path, transaction, durability);
     this.slowReaders.look();

@@ -16,7 +16,7 @@ import { createFile, initialise } from './pager/create-file.ts';
 import { isDiskFull, isNativeError } from './pager/failures.ts';
 import { WINDOW_BYTES } from './pager/mapped-pages.ts';
 import { MappedStorage } from './pager/mapped-storage.ts';
-import { openFile } from './pager/open-file.ts';
+import { FileReplacedError, openFile } from './pager/open-file.ts';
 import { Pager } from './pager/pager.ts';
 import { tellRecovery } from './transaction/diagnostics.ts';
 
@@ -58,8 +58,23 @@ function openMemory(options: CheckedOptions): Database {
   }
 }
 
+/** How often a file may be replaced while it is being opened. */
+const MAX_TRIES = 10;
+
 function openPath(path: string, options: CheckedOptions): Database {
-  const absolute = resolve(path);
+  for (let tries = 1; ; tries++) {
+    try {
+      return openFound(resolve(path), options);
+    } catch (error) {
+      if (!(error instanceof FileReplacedError)) throw error;
+      if (tries === MAX_TRIES) {
+        throw new CannotOpenError(path, `${path} is replaced again and again while it is opened.`);
+      }
+    }
+  }
+}
+
+function openFound(absolute: string, options: CheckedOptions): Database {
   let real: string;
   try {
     real = existing(absolute) ?? make(absolute, options);

@@ -15,7 +15,17 @@
  *     36     .     the two names
  */
 
+import { PAGE_FLAG } from './page-header.ts';
+
 export const STORE_FLAG = { multi: 1, versions: 2, expires: 4, sharedStructures: 8 } as const;
+
+/** The flags that the leaves of a store with those flags carry. */
+export function leafFlagsOf(storeFlags: number): number {
+  return (
+    ((storeFlags & STORE_FLAG.versions) !== 0 ? PAGE_FLAG.versions : 0) |
+    ((storeFlags & STORE_FLAG.expires) !== 0 ? PAGE_FLAG.expires : 0)
+  );
+}
 
 /** What a record says, root apart. */
 export interface StoreDescription {

@@ -10,7 +10,7 @@ import { PAGE_TYPE, setPageBirth, setSlotCount } from '../format/page-header.ts'
 import { Segment } from '../format/segment.ts';
 import { hashChunk } from './chunk-checksum.ts';
 import type { MappedPages } from './mapped-pages.ts';
-import { checksumsOn, type RunReference } from './mapped-run.ts';
+import { checksumsOn, chunkOfRunIsIntact, type RunReference } from './mapped-run.ts';
 import type { Storage } from './storage.ts';
 
 /** An overflow run that this transaction writes. */
@@ -62,10 +62,12 @@ export function newRun(
 }
 
 /**
- * A run with the value of a run of the file, whose heads are copied. The payload is not looked at:
- * its checksums go with it, and are compared when it is read.
+ * A run with the value of a run of the file, whose heads are copied. All of it is read and compared
+ * with its checksums now, where damage is an exception: a sector that cannot be read would be a
+ * failed write for the job, and poison. Throws CORRUPTION, STORAGE_FAULT.
  */
 export function movedRun(
+  storage: Pick<Storage, 'hash'>,
   file: MappedPages,
   transaction: number,
   source: RunReference,
@@ -82,6 +84,11 @@ export function movedRun(
     setPageBirth(segment, o, transaction);
   }
   file.requirePages(source.page, pages);
+  for (let chunk = 0; chunk * CHUNK_BYTES < source.length; chunk++) {
+    if (chunkOfRunIsIntact(file, storage, source, chunk)) continue;
+    throw file.corruption(source.page, `chunk ${chunk} of its value does not match its checksum`);
+  }
+  file.throwOnFault();
   return { bytes: segment.bytes, segment, pages, heads, source, place };
 }
 

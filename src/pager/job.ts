@@ -22,8 +22,8 @@
  * where the page number is fileOffset / pageBytes.
  *
  * When a step fails, the rest of the main section is skipped.
- * - ENOSPC, EDQUOT or EFBIG from a write, and ECANCELED from a GUARD: the steps of ON_ABORT are
- *   run. Nothing that is in use was changed.
+ * - ENOSPC, EDQUOT or EFBIG from a write, any failure of a PUNCH, and ECANCELED from a GUARD: the
+ *   steps of ON_ABORT are run. Nothing that is in use was changed.
  * - Anything else: the steps of ON_POISON are run (rule 5).
  * A step that fails ends its section. In ON_ABORT (a GUARD apart): ON_POISON is run after it, and
  * that failure is the one told.

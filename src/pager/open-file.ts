@@ -28,6 +28,7 @@ import {
   type Recovered,
   recoverFromSlots,
   recoverPrevious,
+  settlePrevious,
 } from './recovery.ts';
 import type { Storage } from './storage.ts';
 
@@ -54,6 +55,9 @@ export interface OpenedFile {
   readonly recovered: Recovered | undefined;
 }
 
+/** The file was replaced or removed while it was being opened: whoever opened it looks again. */
+export class FileReplacedError extends Error {}
+
 /** A range that holds the bytes of all slots of all sessions. */
 const ALL_SLOTS: number = SESSIONS * SLOTS_PER_SESSION;
 /** How long to sleep between tries at the opener lock, in milliseconds. */
@@ -61,12 +65,13 @@ const OPENER_POLL_MS = 2;
 
 /**
  * Opens the database behind `storage`. Throws NotADatabaseError, FormatVersionError,
- * CorruptionError, StorageFaultError, DatabaseLockedError, ReadersFullError; the caller then closes
- * the storage.
+ * CorruptionError, StorageFaultError, DatabaseLockedError, ReadersFullError, FileReplacedError; the
+ * caller then closes the storage.
  */
 export function openFile(storage: Storage, options: OpenFileOptions): OpenedFile {
   takeOpenerLock(storage, options.lockTimeout);
   try {
+    if (storage.links() === 0 && storage.path !== ':memory:') throw new FileReplacedError();
     const metas = readMetas(storage);
     const newest = metas[0]!;
     const identity: DatabaseIdentity = {
@@ -151,6 +156,9 @@ function makeLockFile(
   mine: LockWords | undefined,
   found: Recovered,
 ): LockWords {
+  // One that steps back before it was written to leaves nothing in the slots that says so. Read
+  // now: the words of `mine` are gone when another file is mapped.
+  const rolledBack = joinRollBacks(found.rolledBack, mine?.rolledBack ?? NO_ROLL_BACK);
   // One that belongs to another data file may be in use there: the file of this path was renamed or
   // deleted while it was open. It is left to those who have it, and a new one takes its name.
   const words =
@@ -160,8 +168,6 @@ function makeLockFile(
   if (words === undefined) {
     throw new DatabaseLockedError(`The lock file ${storage.path}-lock could not be made.`);
   }
-  // One that steps back before it was written to leaves nothing in the slots that says so.
-  const rolledBack = joinRollBacks(found.rolledBack, mine?.rolledBack ?? NO_ROLL_BACK);
   const lock = new LockWords(words, maxReaders);
   lock.rebuild(identity);
   lock.session = Math.floor(Math.random() * SESSIONS);
@@ -191,8 +197,7 @@ function recover(
 ): Recovered {
   if (options.recoverPrevious) {
     const found = recoverPrevious(storage, pages, readMetas(storage));
-    clearPoison(storage, found.slot);
-    return found;
+    return storage.writable ? settlePrevious(storage, identity, found) : found;
   }
   if (lock !== undefined && hasSnapshots(lock) && durableIsInFile(storage, lock)) {
     // Processes died, or closed, and the machine did not: the lock file knows more than the slots.

@@ -111,7 +111,7 @@ export class Pager {
       }
       return this.newSession();
     } catch (error) {
-      this.storage.releaseWriter();
+      this.turn.release();
       throw error;
     }
   }
@@ -129,7 +129,7 @@ export class Pager {
       }
       return this.newSession();
     } catch (error) {
-      this.storage.releaseWriter();
+      this.turn.release();
       throw error;
     }
   }
@@ -137,7 +137,7 @@ export class Pager {
   /** Ends a session without a trace, its id apart. */
   abort(session: WriteSession): void {
     session.pages.dispose();
-    this.storage.releaseWriter();
+    this.turn.release();
   }
 
   // Commit
@@ -305,7 +305,7 @@ export class Pager {
       throw new IoError('open', 2, `${this.path} was deleted; nothing can be committed to it.`);
     }
     const base = this.jobs.tip.roots;
-    const filePages = Math.floor(this.storage.sizeBytes() / this.file.geometry.pageSize);
+    const filePages = this.filePages();
     if (filePages < base.filePages) {
       throw new StorageFaultError(
         `${this.path} has ${filePages} pages, but its newest state needs ${base.filePages}: it ` +
@@ -316,7 +316,12 @@ export class Pager {
     this.lock.lastIdStarted = id;
     this.pages.healFaults();
     const pages = new WritePages(this.storage, this.pages, this.memory, id);
-    return { id, base, pages, filePages };
+    return { id, base, pages };
+  }
+
+  /** Pages that the file really has. */
+  private filePages(): number {
+    return Math.floor(this.storage.sizeBytes() / this.file.geometry.pageSize);
   }
 
   /** Steps 2 and 3 up to the job: places, the file's length, the retained entry. */
@@ -342,11 +347,13 @@ export class Pager {
       // Where the file could not grow, what is free inside it comes first, however scattered.
       maxGrowth: this.length.diskWasFull ? 0 : this.options.maxGrowth,
     });
+    // Now: it may have been cut under this session, by a trim of this handle.
+    const filePages = this.filePages();
     let zeros: Zeros;
     try {
-      zeros = this.length.fit(session.filePages, retained, placement, tip.writtenUntil);
+      zeros = this.length.fit(filePages, retained, placement, tip.writtenUntil);
     } catch (error) {
-      throw this.jobs.translate(error, (placement.roots.filePages - session.filePages) * pageSize);
+      throw this.jobs.translate(error, (placement.roots.filePages - filePages) * pageSize);
     }
     for (const { page } of placement.pages) this.pages.trust(page, session.id);
     const { storage, lock } = this;

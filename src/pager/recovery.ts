@@ -256,6 +256,31 @@ export function clearPoison(storage: Storage, durableSlot: number): void {
   storage.runSync(job);
 }
 
+/**
+ * Makes the state that `recoverPrevious` found the newest in the file, before anything that was
+ * given up is taken out: its meta says what that was, and reserves the ids that were in use. So a
+ * power failure in between finds the slots as they were, or this.
+ */
+export function settlePrevious(
+  storage: Storage,
+  identity: DatabaseIdentity,
+  found: Recovered,
+): Recovered {
+  const slot = nextSlot(found.slot);
+  const { roots, idsReservedUntil, rolledBack } = found;
+  const { id } = roots;
+  const kind = META_KIND.confirming;
+  const bytes = metaBytes(storage, identity, roots, slot, kind, id, idsReservedUntil, rolledBack);
+  const job = new Job();
+  flushMeta(job, bytes, slot);
+  META_SLOT_OFFSETS.forEach((offset, other) => {
+    if (other !== slot && other !== found.slot) job.zero(offset, META_SLOT_BYTES);
+  });
+  job.flush();
+  storage.runSync(job);
+  return { ...found, slot };
+}
+
 /** Adds to `job` the writing of every page born since `since`, from the mapping, as it is. */
 function rewriteSince(
   storage: Storage,

@@ -24,7 +24,9 @@ export interface SpaceAccount {
 }
 
 /** Snapshots can be let go of while they are measured: so often it is begun anew. */
-const MAX_TRIES = 100;
+const MAX_TRIES = 20;
+/** And so often with D: who commits all the time lets go of one after the other. */
+const TRIES_WITH_D = 3;
 
 /**
  * The account of the snapshots that are retained now: `pinned`, which the caller keeps, D, and what
@@ -37,9 +39,11 @@ export function accountSpace(
   pinned: SnapshotRoots,
   listed: readonly ListedReader[] = readers.list(),
 ): SpaceAccount {
-  for (let tries = 0, list = listed; ; tries++, list = readers.list()) {
+  for (let tries = 0; ; tries++) {
+    const list = tries === 0 ? listed : stillListed(readers, listed);
     const named = new Map<number, SnapshotRoots>([[pinned.id, pinned]]);
-    const entries = [lock.durableEntry, ...list.map(({ shortId }) => lock.findEntry(shortId))];
+    const entries = list.map(({ shortId }) => lock.findEntry(shortId));
+    if (tries < TRIES_WITH_D) entries.push(lock.durableEntry);
     for (const entry of entries) {
       // None: that reader lost a race and is about to look again.
       if (entry < 0) continue;
@@ -47,15 +51,25 @@ export function accountSpace(
       named.set(roots.id, roots);
     }
     const snapshots = [...named.values()];
+    const kept = [pinned.id, lock.entryId(lock.durableEntry)];
+    // Pages of a snapshot that nobody keeps any longer are overwritten: no damage, and no figures.
+    const ended = (): boolean =>
+      snapshots.some((roots) => roots !== pinned && !isKept(lock, readers, roots));
     try {
-      const kept = [pinned.id, lock.entryId(lock.durableEntry)];
-      return accountOf(measureRetained(pages, snapshots), snapshots, kept, list, pages);
+      const space = measureRetained(pages, snapshots);
+      if (tries === MAX_TRIES || !ended()) return accountOf(space, snapshots, kept, list, pages);
     } catch (error) {
-      // Pages of a snapshot that nobody keeps any longer are overwritten: no damage.
-      const ended = snapshots.some((roots) => roots !== pinned && !isKept(lock, readers, roots));
-      if (!(error instanceof CorruptionError) || !ended || tries === MAX_TRIES) throw error;
+      if (!(error instanceof CorruptionError) || tries === MAX_TRIES || !ended()) throw error;
     }
   }
+}
+
+/** Those of the readers that still are; whoever asks lists a snapshot too, and is none of them. */
+function stillListed(readers: Readers, before: readonly ListedReader[]): ListedReader[] {
+  const now = readers.list();
+  return before.filter((reader) =>
+    now.some(({ shortId: short, self }) => short === reader.shortId && self === reader.self),
+  );
 }
 
 function isKept(lock: LockWords, readers: Readers, { id }: SnapshotRoots): boolean {

@@ -51,6 +51,7 @@ export class Upkeep {
   async flush(): Promise<void> {
     this.turn.requireWritable();
     await this.jobs.inFlight?.done;
+    this.turn.requireWritable();
     if (this.isDurable) return;
     await this.exclusive(() => (this.isDurable ? undefined : this.flushJob()));
   }
@@ -86,10 +87,12 @@ export class Upkeep {
 
   /**
    * Gives the blocks of large free extents inside the file back, and its unused end. Rule 1: no
-   * page of a retained snapshot is punched. Returns the bytes that the file takes less of the disk.
+   * page of a retained snapshot is punched. What is published is made durable first, so that D
+   * holds nothing that was let go of. Returns the bytes that the file takes less of the disk.
    */
   async trim(): Promise<number> {
     const { storage } = this.file;
+    await this.flush();
     this.turn.requireWritable();
     const before = storage.status().allocatedBytes;
     await this.exclusive(() => {
@@ -99,6 +102,7 @@ export class Upkeep {
       const job = this.punchJob(new FreePages(this.file.pages, retained, this.memory));
       return { job, cost: { count: 0, pages: 0, runs: 0, bytes: 0, flushes: 1 }, tip };
     });
+    this.turn.requireWritable();
     return Math.max(0, before - storage.status().allocatedBytes);
   }
 
@@ -162,7 +166,7 @@ export class Upkeep {
     } catch (error) {
       throw this.jobs.translate(error, 0);
     } finally {
-      if (prepared === undefined) this.file.storage.releaseWriter();
+      if (prepared === undefined) this.turn.release();
     }
     if (prepared !== undefined) await this.jobs.run(prepared);
   }

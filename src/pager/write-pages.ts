@@ -170,7 +170,7 @@ export class WritePages implements PageWriter {
 
   moveRun(page: number, birth: number, length: number, place: number): number {
     const source = { page, birth, length };
-    const moved = this.addRun(movedRun(this.base, this.transaction, source, place));
+    const moved = this.addRun(movedRun(this.storage, this.base, this.transaction, source, place));
     this.freeRun(page, length);
     return moved;
   }

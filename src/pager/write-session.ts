@@ -14,8 +14,6 @@ export interface WriteSession {
   readonly id: number;
   readonly base: SnapshotRoots;
   readonly pages: WritePages;
-  /** Pages that the file really has, as found when the lock was taken. */
-  readonly filePages: number;
 }
 
 /**

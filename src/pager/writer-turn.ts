@@ -53,6 +53,11 @@ export class WriterTurn {
     }
   }
 
+  /** Gives the lock back; closing has done so already. */
+  release(): void {
+    if (!this.isClosed) this.storage.releaseWriter();
+  }
+
   /** Step 1: the poison flag first, then what a dead writer left. The lock is held. */
   start(): void {
     const { storage, lock } = this;

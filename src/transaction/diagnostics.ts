@@ -58,13 +58,16 @@ export class SlowReaderWatch {
     this.nextScan = now + Math.min(SCAN_EVERY_MS, this.warnAfterMs);
     const slow = this.pager.listReaders().filter(({ ageMs }) => ageMs >= this.warnAfterMs);
     if (slow.length === 0) return;
-    const pinned = this.pager.readers.pin();
+    // The slot of short reads: there may be no other, which is when this matters most.
+    const newest = this.pager.readers.beginShort();
     try {
-      for (const reader of this.pager.space(pinned, slow).readers) {
+      for (const reader of this.pager.space(newest, slow).readers) {
         slowReaders.publish({ path: this.pager.path, ...reader });
       }
+    } catch {
+      // A page of a map is damaged: reads will say so. The write that is told of here is done.
     } finally {
-      this.pager.readers.unpin(pinned.id);
+      this.pager.readers.endShort();
     }
   }
 }

@@ -23,9 +23,9 @@ import { mappingStats } from '../pager/mapping-stats.ts';
 import type { PageReader } from '../pager/page-reader.ts';
 import type { Pager } from '../pager/pager.ts';
 import type { ListedReader } from '../pager/readers.ts';
+import type { SnapshotRoots } from '../pager/snapshot.ts';
 import type { CommitCounts } from '../pager/write-session.ts';
 import { allRecords } from './catalogue.ts';
-import type { PinnedSnapshot } from './pinned-snapshot.ts';
 
 /** Sizes in bytes, ages in milliseconds. */
 export interface DatabaseStats {
@@ -80,19 +80,19 @@ export interface DatabaseStats {
 /** Leaves that are looked at to estimate the fill of a large store. */
 const SAMPLED_LEAVES = 256;
 
-/** Collects them. `pinned` is the newest snapshot, kept by the caller. */
+/** Collects them. `roots` is the newest snapshot, kept by the caller. */
 export function collectStats(
   pager: Pager,
-  pinned: PinnedSnapshot,
+  roots: SnapshotRoots,
   readers: readonly ListedReader[],
   open: DatabaseStats['open'],
 ): DatabaseStats {
-  const { roots } = pinned;
   const { pageSize } = pager.pages.geometry;
   // Before the trees are looked at: that loads pages.
   const mapping = mappingStats(pager.storage);
-  const sizeBytes = mapping.mappedBytes;
   const space = pager.space(roots, readers);
+  // After the snapshots were looked at: it is as long as the longest of them.
+  const sizeBytes = pager.storage.sizeBytes();
   const commits: CommitCounts = { ...pager.counts };
   return {
     fileBytes: sizeBytes,
@@ -102,7 +102,8 @@ export function collectStats(
     snapshotBytes: roots.pagesInUse * pageSize,
     pageSize,
     transaction: roots.id,
-    durableTransaction: pager.durableTransaction,
+    // It may have moved on since.
+    durableTransaction: Math.min(roots.id, pager.durableTransaction),
     readers: space.readers,
     stores: allRecords(pager.pages, roots).map(({ name, root }) => ({
       name,

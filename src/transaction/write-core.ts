@@ -11,7 +11,7 @@ import { assert } from '../assert.ts';
 import type { Scratch } from '../btree/scratch.ts';
 import { WritableTree } from '../btree/writable-tree.ts';
 import type { TreeRoot } from '../format/catalogue.ts';
-import { EMPTY_ROOT, encodeRecord } from '../format/catalogue.ts';
+import { EMPTY_ROOT, encodeRecord, leafFlagsOf } from '../format/catalogue.ts';
 import { PAGE_FLAG } from '../format/page-header.ts';
 import type { Savepoint } from '../pager/write-pages.ts';
 import type { WriteSession } from '../pager/write-session.ts';
@@ -105,7 +105,12 @@ export class WriteCore {
     if (open === undefined && record === undefined) return false;
     const tree =
       open?.tree ??
-      new WritableTree(this.session.pages, record?.root ?? EMPTY_ROOT, this.scratch, 0);
+      new WritableTree(
+        this.session.pages,
+        record?.root ?? EMPTY_ROOT,
+        this.scratch,
+        leafFlagsOf(record?.description.flags ?? 0),
+      );
     const entries = tree.clear();
     // Whoever uses it again in this transaction makes it anew.
     this.stores.delete(name);
@@ -194,7 +199,8 @@ export class WriteCore {
   }
 
   private open(definition: Recorded, root: TreeRoot, record: StoreRecord | undefined): OpenStore {
-    const tree = new WritableTree(this.session.pages, root, this.scratch, 0);
+    const flags = leafFlagsOf(definition.description.flags);
+    const tree = new WritableTree(this.session.pages, root, this.scratch, flags);
     const store: OpenStore = { definition, tree, recorded: record?.root, record };
     this.stores.set(definition.name, store);
     return store;

@@ -193,18 +193,24 @@ export class WriteQueue {
     this.refusing = true;
   }
 
-  /** Resolves when all that is queued now is committed or has failed. */
+  /** Resolves when all that is queued now is committed or has failed, whatever comes after it. */
   async settle(): Promise<void> {
+    const commits = [...this.commits];
+    // A piece without work runs after all that was queued before it, and ends with their commit.
+    if (this.draining !== undefined && this.mayRun) {
+      const nothing = { run: () => {}, undoable: false, bytes: 0, durability: 'manual' } as const;
+      await this.add(nothing).catch(() => {});
+    }
+    await Promise.allSettled(commits);
+  }
+
+  /** After `refuse`, when a manual transaction cannot go on and nothing more comes. */
+  async settleAll(): Promise<void> {
+    await this.manual?.over;
     while (this.draining !== undefined || this.commits.size > 0) {
       await this.draining;
       await Promise.allSettled([...this.commits]);
     }
-  }
-
-  /** The same after `refuse`, when a manual transaction cannot go on. */
-  async settleAll(): Promise<void> {
-    await this.manual?.over;
-    await this.settle();
   }
 
   /**

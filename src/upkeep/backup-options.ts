@@ -50,14 +50,22 @@ export interface BackupReport {
 export function checkBackup(target: unknown, options: unknown): void {
   const isStream = hasMethods(target, ['write', 'end']) || hasMethods(target, ['getWriter']);
   if (!isStream) requirePath('backup', target);
-  if (isStream && typeof target === 'object' && target !== null && 'locked' in target) {
-    if (target.locked === true) throw new TypeError('The target of backup is a locked stream.');
-  }
+  if (isStream) requireTakesMore(target);
   checkLongWork('backup', options, { since: WHOLE_NUMBER, compact: FLAG });
   if (optionOf(options, 'since') !== undefined && optionOf(options, 'compact') === true) {
     throw new TypeError(
       'since goes with compact: false only: a compact backup is full, and no base for increments.',
     );
+  }
+}
+
+/** Throws TypeError for a stream that is locked, or has ended: nothing would be told of it. */
+export function requireTakesMore(target: unknown): void {
+  const has = (name: string): unknown =>
+    typeof target === 'object' && target !== null ? Reflect.get(target, name) : undefined;
+  if (has('locked') === true) throw new TypeError('The target of backup is a locked stream.');
+  if (has('writableEnded') === true || has('destroyed') === true || has('writable') === false) {
+    throw new TypeError('The target of backup is a stream that has ended: it takes nothing more.');
   }
 }
 

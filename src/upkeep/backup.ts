@@ -5,9 +5,10 @@
  * cannot be undone by a power failure afterwards, so an increment always builds on history.
  */
 
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { BackupMismatchError } from '../errors.ts';
+import { BackupMismatchError, DatabaseLockedError } from '../errors.ts';
 import type { RollBack } from '../format/meta.ts';
 import type { Pager } from '../pager/pager.ts';
 import { imagePiece } from './backup-image.ts';
@@ -88,7 +89,7 @@ async function backUpPages(
     await sendParts(piece.parts, target, signal);
     return { pages: piece.pages, bytes: piece.lengthBytes, last: 2 * piece.pages };
   }
-  const file = new TargetFile(target, 'backup');
+  const file = targetOf(source.pager, target);
   try {
     await file.create();
     const piece = await begin();
@@ -105,17 +106,41 @@ async function backUpCompact(
   target: BackupTarget,
   { signal }: BackupOptions,
 ): Promise<Delivered> {
-  const toPath = typeof target === 'string';
-  const file = new TargetFile(toPath ? target : join(tmpdir(), 'coppice'), 'backup');
+  if (typeof target === 'string') {
+    const file = targetOf(source.pager, target);
+    try {
+      await file.create();
+      const { pages, lengthBytes, entries } = await compactCopy(source, file);
+      await file.putInPlace(() => source.pace.resume());
+      return { pages, bytes: lengthBytes, last: entries };
+    } finally {
+      await file.discard();
+    }
+  }
+  // A folder that nobody else can look into.
+  const folder = mkdtempSync(join(tmpdir(), 'coppice-backup-'));
+  const file = new TargetFile(join(folder, 'copy'), 'backup');
   try {
     await file.create();
     const { pages, lengthBytes, entries } = await compactCopy(source, file);
-    if (toPath) await file.putInPlace(() => source.pace.resume());
-    else await sendParts(partsOf(file, lengthBytes), target, signal);
+    await sendParts(partsOf(file, lengthBytes), target, signal);
     return { pages, bytes: lengthBytes, last: entries };
   } finally {
     await file.discard();
+    rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** The file of a backup: as readable as the database that it is made of. */
+function targetOf({ storage, path }: Pager, target: string): TargetFile {
+  const mode = path === ':memory:' ? undefined : statSync(path, { throwIfNoEntry: false })?.mode;
+  const file = new TargetFile(target, 'backup', mode);
+  if (file.target === `${storage.path}-lock`) {
+    throw new DatabaseLockedError(
+      `${file.target} is the lock file of the database that is backed up. Give another path.`,
+    );
+  }
+  return file;
 }
 
 async function* partsOf(file: TargetFile, lengthBytes: number): AsyncGenerator<PiecePart, void> {

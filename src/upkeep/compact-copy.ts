@@ -12,7 +12,7 @@ import { Scratch } from '../btree/scratch.ts';
 import { Tree } from '../btree/tree.ts';
 import { WritableTree } from '../btree/writable-tree.ts';
 import { CorruptionError } from '../errors.ts';
-import { EMPTY_ROOT, encodeRecord, STORE_FLAG } from '../format/catalogue.ts';
+import { EMPTY_ROOT, encodeRecord, leafFlagsOf } from '../format/catalogue.ts';
 import { META_SLOT_OFFSETS } from '../format/geometry.ts';
 import { NO_ROLL_BACK } from '../format/meta.ts';
 import { PAGE_FLAG } from '../format/page-header.ts';
@@ -178,11 +178,8 @@ class CompactCopy {
       this.catalogue = new WritableTree(this.session.pages, root, this.scratch, catalogue);
     }
     const recorded = findRecord(this.catalogue!, name, catalogueKey(name));
-    const { flags } = description;
-    const leafFlags =
-      ((flags & STORE_FLAG.versions) !== 0 ? PAGE_FLAG.versions : 0) |
-      ((flags & STORE_FLAG.expires) !== 0 ? PAGE_FLAG.expires : 0);
     const root = recorded?.root ?? EMPTY_ROOT;
+    const leafFlags = leafFlagsOf(description.flags);
     return new WritableTree(this.session.pages, root, this.scratch, leafFlags);
   }
 

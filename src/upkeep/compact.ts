@@ -62,9 +62,13 @@ export async function compactDatabase(
   const { storage } = host.pager;
   const bytesBefore = storage.sizeBytes();
   const compaction = new Compaction(host, options);
+  // D holds what was let go of since: it has to be what is published.
+  await host.pager.flush();
   await compaction.fill();
   await compaction.empty();
+  await host.pager.flush();
   await host.pager.giveBack();
+  host.requireOpen();
   compaction.tellEnd();
   return { bytesBefore, bytesAfter: storage.sizeBytes(), pagesMoved: compaction.pagesMoved };
 }
@@ -125,6 +129,7 @@ class Compaction {
   }
 
   private look(): Trees {
+    this.host.requireOpen();
     const { readers, pages } = this.host.pager;
     const roots = readers.beginShort();
     try {

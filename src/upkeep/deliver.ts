@@ -1,6 +1,7 @@
 /** Where a piece goes: to a new file, or to a stream of either kind. */
 
 import { pipeline } from 'node:stream/promises';
+import { requireTakesMore } from './backup-options.ts';
 import type { BackupPiece, PiecePart } from './backup-piece.ts';
 import { orAborted } from './pace.ts';
 import type { TargetFile } from './target-file.ts';
@@ -24,6 +25,10 @@ export async function sendParts(
   target: NodeJS.WritableStream | WritableStream<Uint8Array>,
   signal: AbortSignal | undefined,
 ): Promise<void> {
+  // It may have failed or ended while the pages were checked, and `pipeline` would wait for ever.
+  const failed: unknown = Reflect.get(target, 'errored');
+  if (failed instanceof Error) throw failed;
+  requireTakesMore(target);
   if (isWebStream(target)) {
     await sendToWebStream(parts, target, signal);
     return;

@@ -24,6 +24,10 @@ const OF_THE_PATH: readonly string[] = [
   'ETXTBSY',
 ];
 
+/** As long as it is not in place only its maker reads it: it holds what the database holds. */
+const PRIVATE_MODE = 0o600;
+const PERMISSIONS = 0o777;
+
 export class TargetFile {
   /** Where it goes, symlinks resolved. */
   readonly target: string;
@@ -31,16 +35,20 @@ export class TargetFile {
   readonly path: string;
   private handle: FileHandle | undefined;
   private isInPlace = false;
+  /** The permissions that it gets in place; undefined: what a new file gets. */
+  private mode: number | undefined;
 
   /**
-   * `what`: what is made, for the temporary's name. Throws CANNOT_OPEN, DATABASE_LOCKED, IO: the
-   * target is looked at before the work begins, and again at its end.
+   * `what`: what is made, for the temporary's name. `mode`: the permissions of a file that was not
+   * there before; one that was keeps its own. Throws CANNOT_OPEN, DATABASE_LOCKED, IO: the target
+   * is looked at before the work begins, and again at its end.
    */
-  constructor(target: string, what: 'backup' | 'restore') {
+  constructor(target: string, what: 'backup' | 'restore', mode?: number) {
     const absolute = resolve(target);
     try {
       this.target = realTarget(absolute);
       requireNotInUse(this.target);
+      this.mode = statSync(this.target, { throwIfNoEntry: false })?.mode ?? mode;
     } catch (error) {
       throw failure(absolute, error);
     }
@@ -52,6 +60,8 @@ export class TargetFile {
   async create(): Promise<void> {
     await this.guarded(async () => {
       this.handle = await open(this.path, 'wx+');
+      this.mode ??= (await this.handle.stat()).mode;
+      await this.handle.chmod(PRIVATE_MODE);
     });
   }
 
@@ -86,6 +96,7 @@ export class TargetFile {
    */
   async putInPlace(requireGoing: () => void): Promise<void> {
     await this.guarded(async () => {
+      if (this.mode !== undefined) await this.open.chmod(this.mode & PERMISSIONS);
       await this.open.sync();
       requireGoing();
       await this.close();

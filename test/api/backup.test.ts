@@ -311,7 +311,11 @@ describe('a stream', () => {
     await expect(db.backup(createWriteStream(to))).rejects.toMatchObject({ code: 'EISDIR' });
     const gone = new PassThrough();
     gone.destroy();
-    await expect(db.backup(gone)).rejects.toMatchObject({ code: 'ERR_STREAM_PREMATURE_CLOSE' });
+    await expectRefusal(() => db.backup(gone), typeError('ended'));
+    const failed = new PassThrough();
+    const late = db.backup(failed);
+    failed.destroy(new Error('pulled out'));
+    await expect(late).rejects.toThrow('pulled out');
   });
 
   test('is destroyed when the backup fails before its first byte', async () => {
@@ -357,6 +361,28 @@ describe('an increment', () => {
     expect(told.at(-1)).toEqual({ done: 2 * report.pages, total: 2 * report.pages });
     const nothing = await db.backup(newPath(), { since: report.transaction });
     expect(nothing.pages).toBe(0);
+  });
+
+  test('builds on nothing that was given up, also when the machine stops before the next write', async () => {
+    const path = newPath();
+    const db = openFresh(path);
+    const store = db.store('s', { key: 'u32', value: 'string' });
+    await store.put(1, 'kept');
+    const kept = await db.backup(newPath());
+    await store.put(1, 'given up');
+    const lost = await db.backup(newPath());
+    await db.close();
+    await openFresh(path, { recover: 'previous' }).close();
+    // The lock file is gone with the machine.
+    const moved = newPath();
+    writeFileSync(moved, readFileSync(path));
+    const again = openFresh(moved);
+    expect(again.store('s').get(1)).toBe('kept');
+    await again.store('s', { key: 'u32', value: 'string' }).put(2, 'new');
+    expect(again.lastTransaction).toBeGreaterThan(lost.transaction);
+    const since = { since: lost.transaction };
+    await expectRefusal(() => again.backup(newPath(), since), coded('BACKUP_MISMATCH'));
+    await again.backup(newPath(), { since: kept.transaction });
   });
 
   test('builds on nothing that was given up', async () => {
