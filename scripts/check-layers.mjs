@@ -11,7 +11,7 @@ import { root as ourRoot } from './steps.mjs';
 
 /** Each layer may import itself and those above it in this list; types are imports too. */
 const layers = [
-  ['ids', 'errors', 'assert'],
+  ['errors', 'assert'],
   ['format'],
   ['pager'],
   ['btree'],

@@ -4,7 +4,7 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout } from 'node:timers/promises';
-import { type Database, open, type Store, UnsupportedError } from 'coppice';
+import { type Database, open, type Store } from 'coppice';
 import { keyOf, shuffledRows } from '../data.ts';
 import { inChild } from './child-process.ts';
 import {
@@ -32,7 +32,6 @@ interface Size {
 interface Compacted {
   readonly before: Size;
   readonly after: Size;
-  readonly supported: boolean;
   readonly ms: number;
   readonly stallMs: number;
   readonly transactions: number;
@@ -43,7 +42,6 @@ interface Compacted {
 interface Trimmed {
   readonly before: Size;
   readonly after: Size;
-  readonly supported: boolean;
   readonly toldBytes: number;
 }
 
@@ -81,7 +79,6 @@ async function measureCompaction({ folder, rows }: Place): Promise<Outcome> {
   const { before, after } = result;
   const data = rows * ROW_BYTES;
   const fileBefore = figure('file before', mebibytes(before.fileBytes));
-  if (!result.supported) return unsupported('compact', [fileBefore], result);
   const ratio = after.fileBytes / data;
   return {
     figures: [
@@ -112,7 +109,6 @@ async function measureTrim({ folder, rows }: Place): Promise<Outcome> {
     figure('on the disk before', mebibytes(before.diskBytes)),
     figure('live', mebibytes(before.liveBytes)),
   ];
-  if (!result.supported) return unsupported('trim', figures, result);
   const given = before.diskBytes - after.diskBytes;
   return {
     figures: [
@@ -132,10 +128,6 @@ function isNear(a: number, b: number): boolean {
   return Math.abs(a - b) <= 2 ** 20;
 }
 
-function unsupported(what: string, figures: Outcome['figures'], data: unknown): Outcome {
-  return { figures, notes: [`${what} was not measured: this version has none.`], data };
-}
-
 async function compactFile({ path, rows }: File): Promise<Compacted> {
   const db = open(path);
   const store: Rows = db.store('bench', { key: 'string', value: 'bytes' });
@@ -147,7 +139,7 @@ async function compactFile({ path, rows }: File): Promise<Compacted> {
   delay.enable();
   await setTimeout(TICKS_MS);
   const start = performance.now();
-  const supported = await whetherSupported(() => db.compact());
+  await db.compact();
   const ms = performance.now() - start;
   // A stall is told by the tick that ends it.
   await setTimeout(TICKS_MS);
@@ -156,7 +148,6 @@ async function compactFile({ path, rows }: File): Promise<Compacted> {
   const result = {
     before,
     after: sizeOf(db),
-    supported,
     ms,
     stallMs: delay.max / 1e6,
     transactions: db.lastTransaction - transaction,
@@ -183,17 +174,14 @@ async function trimFile({ path, rows }: File): Promise<Trimmed> {
   // The states before are let go.
   for (let i = 0; i < 3; i++) await store.put(keyOf(i), stampedValue(0));
   const before = sizeOf(db);
-  let toldBytes = 0;
-  const supported = await whetherSupported(async () => {
-    toldBytes = (await db.trim()).bytes;
-  });
+  const { bytes: toldBytes } = await db.trim();
   const after = sizeOf(db);
   const count = store.count();
   if (count !== 2 * kept) throw new Error(`${count} rows are left of ${2 * kept}`);
   new RowModel(kept).check((key) => store.get(key));
   await db.verify();
   await db.close();
-  return { before, after, supported, toldBytes };
+  return { before, after, toldBytes };
 }
 
 async function put(db: Database, store: Rows, order: Uint32Array): Promise<void> {
@@ -210,14 +198,4 @@ function sizeOf(db: Database): Size {
   const { size, blocks } = statSync(db.path);
   // A block of stat is 512 bytes, whatever the file system.
   return { fileBytes: size, diskBytes: blocks * 512, liveBytes: db.stats().liveBytes };
-}
-
-async function whetherSupported(work: () => Promise<unknown>): Promise<boolean> {
-  try {
-    await work();
-    return true;
-  } catch (error) {
-    if (error instanceof UnsupportedError) return false;
-    throw error;
-  }
 }

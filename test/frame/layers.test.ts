@@ -5,8 +5,8 @@ const layers = (files: Record<string, string>) => runOn('check-layers.mjs', file
 
 test('an import of a layer before is kept', () => {
   const { status, stderr } = layers({
-    'src/ids.ts': 'export const one = 1;\n',
-    'src/format/leaf.ts': "import { one } from '../ids.ts';\nexport const two = one + one;\n",
+    'src/assert.ts': 'export const one = 1;\n',
+    'src/format/leaf.ts': "import { one } from '../assert.ts';\nexport const two = one + one;\n",
     'src/pager/file.ts': "export * from '../format/leaf.ts';\n",
     'src/index.ts': "export { two } from './pager/file.ts';\n",
     'src/cli/main.ts': "import { two } from '../index.ts';\nconsole.log(two);\n",
@@ -28,7 +28,7 @@ test.each([
     'src/format/leaf.ts': `${line}\n`,
   });
   expect(stderr).toContain(
-    'src/format/leaf.ts:1 imports ../pager/map.ts: format may not import pager (layers: ids,',
+    'src/format/leaf.ts:1 imports ../pager/map.ts: format may not import pager (layers: errors,',
   );
   expect(status).toBe(1);
 });
@@ -44,7 +44,7 @@ test('codec and btree keep the order of the list', () => {
 test('an import in a comment is none', () => {
   const { status } = layers({
     'src/pager/map.ts': 'export const map = 1;\n',
-    'src/ids.ts': "// import { map } from './pager/map.ts'\n/* import './pager/map.ts' */\n",
+    'src/assert.ts': "// import { map } from './pager/map.ts'\n/* import './pager/map.ts' */\n",
   });
   expect(status).toBe(0);
 });
