@@ -15,7 +15,7 @@ import type { BackupPiece } from '../../src/upkeep/backup-piece.ts';
 import { Pace } from '../../src/upkeep/pace.ts';
 import { restore } from '../../src/upkeep/restore.ts';
 import type { Explorer, Moment } from './crash-explorer.ts';
-import { Run } from './crash-workloads.ts';
+import { Run, some } from './crash-workloads.ts';
 import type { DiskImage } from './sim-disk.ts';
 import { History, type Mix, type SimState } from './sim-history.ts';
 import { SimMachine } from './sim-machine.ts';
@@ -61,7 +61,7 @@ export async function backups(explorer: Explorer): Promise<Moment[]> {
   run.check(writer);
   writer.close();
   // A few of the moments, so that more backups are taken for as many images.
-  return run.end().filter(() => random.chance(0.1));
+  return some(run.end(), 2, random);
 }
 
 async function take(

@@ -9,6 +9,7 @@ import type { Explorer, Moment } from './crash-explorer.ts';
 import { type Changes, History, type Mix, randomChanges } from './sim-history.ts';
 import type { Fault, SimMachine } from './sim-machine.ts';
 import { diesIn, isDiskFull, isPoisoned, newMachine, SimProcess } from './sim-process.ts';
+import type { Random } from './sim-random.ts';
 
 /** A machine under test, with everything that records it. */
 export class Run {
@@ -54,6 +55,13 @@ export class Run {
 }
 
 const ALL: readonly Durability[] = ['commit', 'interval', 'manual'];
+
+/** At most so many of the moments, drawn at random: the images are then of more turns. */
+export function some(moments: readonly Moment[], most: number, random: Random): Moment[] {
+  const left = [...moments];
+  while (left.length > most) left.splice(random.below(left.length), 1);
+  return left;
+}
 
 /** Durable commits of one process, one after the other. */
 export function durableCommits(explorer: Explorer, commits: number): Moment[] {
@@ -188,7 +196,7 @@ export async function compaction(explorer: Explorer): Promise<Moment[]> {
   for (let i = 0; i < 2; i++) other.commit(run.changes(), random.pick(ALL));
   run.check(other);
   process.close();
-  return run.end();
+  return some(run.end(), 5, random);
 }
 
 /**
