@@ -67,7 +67,7 @@ describe('while the same handle writes all the time', () => {
     const db = openFresh(newPath(), { durability: 'manual' });
     const stop = writing(db, 2);
     const store = db.store('mine', { key: 'u32', value: 'json' });
-    for (let i = 0; i < 20; i++) {
+    for (let i = 0; i < 4; i++) {
       const put = store.put(i, i);
       await db.flush();
       const { transaction, durableTransaction } = db.stats();
