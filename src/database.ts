@@ -90,11 +90,9 @@ export class Database implements Disposable, AsyncDisposable {
   /** The id of the newest published snapshot; it grows, and has gaps. */
   get lastTransaction(): number {
     this.requireOpen();
-    try {
-      return this.pager.readers.beginShort().id;
-    } finally {
-      this.pager.readers.endShort();
-    }
+    const { id } = this.pager.readers.beginShort();
+    this.pager.readers.endShort();
+    return id;
   }
 
   /** False while more than `maxQueuedBytes` wait to be written: a hint to slow down. */

@@ -26,6 +26,7 @@ export class MappedStorage implements Storage {
   private shared: NativeSharedWords | undefined;
   private steps = new Float64Array(128);
   private readonly lockPath: string | undefined;
+  private readonly isMemory: boolean;
   /** Who this is, for the lock file; a system call and a half to find out. */
   private known: { pid: number; thread: number; startedAt: number } | undefined;
 
@@ -33,6 +34,7 @@ export class MappedStorage implements Storage {
   constructor(path: string | undefined, options: StorageOptions) {
     this.addon = native();
     this.path = path ?? ':memory:';
+    this.isMemory = path === undefined;
     this.writable = options.write;
     const shared = path !== undefined && options.write && options.alone !== true;
     this.lockPath = shared ? `${path}-lock` : undefined;
@@ -47,6 +49,12 @@ export class MappedStorage implements Storage {
   }
   links(): number {
     return this.file.links();
+  }
+  isInPlace(): boolean {
+    if (this.isMemory) return true;
+    const found = statSync(this.path, { throwIfNoEntry: false, bigint: true });
+    const { device, inode } = this.file.status();
+    return found !== undefined && String(found.dev) === device && String(found.ino) === inode;
   }
   readAt(target: Uint8Array, fileOffset: number): number {
     return this.file.readAt(target, fileOffset);

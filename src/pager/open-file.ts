@@ -71,7 +71,7 @@ const OPENER_POLL_MS = 2;
 export function openFile(storage: Storage, options: OpenFileOptions): OpenedFile {
   takeOpenerLock(storage, options.lockTimeout);
   try {
-    if (storage.links() === 0 && storage.path !== ':memory:') throw new FileReplacedError();
+    if (!storage.isInPlace()) throw new FileReplacedError();
     const metas = readMetas(storage);
     const newest = metas[0]!;
     const identity: DatabaseIdentity = {

@@ -108,6 +108,7 @@ export class Pager {
         // The flush gives the lock back once; this session keeps its own hold.
         this.storage.tryAcquireWriter();
         await this.jobs.run(this.upkeep.flushJob());
+        if (this.turn.isClosed) throw this.turn.closedError();
       }
       return this.newSession();
     } catch (error) {

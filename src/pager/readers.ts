@@ -74,7 +74,15 @@ export class Readers {
   beginShort(): SnapshotRoots {
     if (this.depth++ > 0) return this.current;
     Atomics.store(this.words, this.shortWord, this.currentShort);
-    if (Atomics.load(this.words, WORD.published) !== this.currentShort) this.refresh();
+    if (Atomics.load(this.words, WORD.published) !== this.currentShort) {
+      try {
+        this.refresh();
+      } catch (error) {
+        // It has not begun: whoever calls does not end it.
+        this.endShort();
+        throw error;
+      }
+    }
     return this.current;
   }
 

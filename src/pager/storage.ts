@@ -20,6 +20,8 @@ export interface Storage extends Given {
   status(): FileStatus;
   sizeBytes(): number;
   links(): number;
+  /** Whether the path leads to this file still: it may have been replaced, moved or removed. */
+  isInPlace(): boolean;
   /** Reads without the mapping; returns the bytes read, fewer at the end of the file. */
   readAt(target: Uint8Array, fileOffset: number): number;
   /** Maps the file; returns the bytes of address space had, a multiple of `segmentBytes`. */

@@ -96,9 +96,10 @@ export class Upkeep {
     this.turn.requireWritable();
     const before = storage.status().allocatedBytes;
     await this.exclusive(() => {
-      const { tip } = this.jobs;
-      const retained = this.turn.dropUnneeded(tip);
+      const retained = this.turn.dropUnneeded(this.jobs.tip);
       this.length.giveBack(retained);
+      // Read after the cut, which takes what was written ahead with it.
+      const { tip } = this.jobs;
       const job = this.punchJob(new FreePages(this.file.pages, retained, this.memory));
       return { job, cost: { count: 0, pages: 0, runs: 0, bytes: 0, flushes: 1 }, tip };
     });

@@ -50,7 +50,12 @@ export interface BackupReport {
 export function checkBackup(target: unknown, options: unknown): void {
   const isStream = hasMethods(target, ['write', 'end']) || hasMethods(target, ['getWriter']);
   if (!isStream) requirePath('backup', target);
-  if (isStream) requireTakesMore(target);
+  if (isStream && typeof target === 'object' && target !== null && 'locked' in target) {
+    if (target.locked === true) throw new TypeError('The target of backup is a locked stream.');
+  }
+  if (isStream && !takesMore(target)) {
+    throw new TypeError('The target of backup is a stream that has ended: it takes nothing more.');
+  }
   checkLongWork('backup', options, { since: WHOLE_NUMBER, compact: FLAG });
   if (optionOf(options, 'since') !== undefined && optionOf(options, 'compact') === true) {
     throw new TypeError(
@@ -59,14 +64,11 @@ export function checkBackup(target: unknown, options: unknown): void {
   }
 }
 
-/** Throws TypeError for a stream that is locked, or has ended: nothing would be told of it. */
-export function requireTakesMore(target: unknown): void {
+/** Whether a stream is still to be written to: of one that has ended nothing would be told. */
+export function takesMore(target: unknown): boolean {
   const has = (name: string): unknown =>
     typeof target === 'object' && target !== null ? Reflect.get(target, name) : undefined;
-  if (has('locked') === true) throw new TypeError('The target of backup is a locked stream.');
-  if (has('writableEnded') === true || has('destroyed') === true || has('writable') === false) {
-    throw new TypeError('The target of backup is a stream that has ended: it takes nothing more.');
-  }
+  return has('writableEnded') !== true && has('destroyed') !== true && has('writable') !== false;
 }
 
 /** Checks what `restore` is given. Throws TypeError, RangeError. */

@@ -18,7 +18,7 @@ import { type BackedUpSnapshot, PART_BYTES, type PiecePart } from './backup-piec
 import { compactCopy } from './compact-copy.ts';
 import { giveUpStream, sendParts, writePiece } from './deliver.ts';
 import { orAborted, Pace } from './pace.ts';
-import { TargetFile } from './target-file.ts';
+import { failure, TargetFile } from './target-file.ts';
 
 /** What a backup needs of its handle. */
 export interface BackupHost {
@@ -118,16 +118,25 @@ async function backUpCompact(
     }
   }
   // A folder that nobody else can look into.
-  const folder = mkdtempSync(join(tmpdir(), 'coppice-backup-'));
-  const file = new TargetFile(join(folder, 'copy'), 'backup');
+  const folder = temporaryFolder();
+  let file: TargetFile | undefined;
   try {
+    file = new TargetFile(join(folder, 'copy'), 'backup');
     await file.create();
     const { pages, lengthBytes, entries } = await compactCopy(source, file);
     await sendParts(partsOf(file, lengthBytes), target, signal);
     return { pages, bytes: lengthBytes, last: entries };
   } finally {
-    await file.discard();
+    await file?.discard();
     rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function temporaryFolder(): string {
+  try {
+    return mkdtempSync(join(tmpdir(), 'coppice-backup-'));
+  } catch (error) {
+    throw failure(tmpdir(), error);
   }
 }
 

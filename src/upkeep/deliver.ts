@@ -1,7 +1,7 @@
 /** Where a piece goes: to a new file, or to a stream of either kind. */
 
 import { pipeline } from 'node:stream/promises';
-import { requireTakesMore } from './backup-options.ts';
+import { takesMore } from './backup-options.ts';
 import type { BackupPiece, PiecePart } from './backup-piece.ts';
 import { orAborted } from './pace.ts';
 import type { TargetFile } from './target-file.ts';
@@ -28,7 +28,7 @@ export async function sendParts(
   // It may have failed or ended while the pages were checked, and `pipeline` would wait for ever.
   const failed: unknown = Reflect.get(target, 'errored');
   if (failed instanceof Error) throw failed;
-  requireTakesMore(target);
+  if (!takesMore(target)) throw prematureClose();
   if (isWebStream(target)) {
     await sendToWebStream(parts, target, signal);
     return;
@@ -40,6 +40,12 @@ export async function sendParts(
     signal?.throwIfAborted();
     throw error;
   }
+}
+
+/** As Node's streams say it of themselves: whoever reads at the other end went away. */
+function prematureClose(): Error {
+  const error = new Error('The target of backup was closed before all of it was written.');
+  return Object.assign(error, { code: 'ERR_STREAM_PREMATURE_CLOSE' });
 }
 
 export function isWebStream(

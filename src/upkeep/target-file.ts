@@ -24,6 +24,15 @@ const OF_THE_PATH: readonly string[] = [
   'ETXTBSY',
 ];
 
+/** What a filesystem without permissions says to who sets them. */
+const WITHOUT_PERMISSIONS: readonly string[] = [
+  'EPERM',
+  'ENOTSUP',
+  'EOPNOTSUPP',
+  'ENOSYS',
+  'EINVAL',
+];
+
 /** As long as it is not in place only its maker reads it: it holds what the database holds. */
 const PRIVATE_MODE = 0o600;
 const PERMISSIONS = 0o777;
@@ -61,7 +70,7 @@ export class TargetFile {
     await this.guarded(async () => {
       this.handle = await open(this.path, 'wx+');
       this.mode ??= (await this.handle.stat()).mode;
-      await this.handle.chmod(PRIVATE_MODE);
+      await allow(this.handle, PRIVATE_MODE);
     });
   }
 
@@ -96,7 +105,7 @@ export class TargetFile {
    */
   async putInPlace(requireGoing: () => void): Promise<void> {
     await this.guarded(async () => {
-      if (this.mode !== undefined) await this.open.chmod(this.mode & PERMISSIONS);
+      if (this.mode !== undefined) await allow(this.open, this.mode & PERMISSIONS);
       await this.open.sync();
       requireGoing();
       await this.close();
@@ -129,6 +138,15 @@ export class TargetFile {
   private get open(): FileHandle {
     if (this.handle === undefined) throw new Error(`${this.path} is not open`);
     return this.handle;
+  }
+}
+
+/** Sets the permissions, on filesystems that have any. */
+async function allow(handle: FileHandle, mode: number): Promise<void> {
+  try {
+    await handle.chmod(mode);
+  } catch (error) {
+    if (!isNativeError(error) || !WITHOUT_PERMISSIONS.includes(error.code)) throw error;
   }
 }
 

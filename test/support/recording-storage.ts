@@ -96,6 +96,9 @@ export class RecordingStorage implements Storage {
   links(): number {
     return 1;
   }
+  isInPlace(): boolean {
+    return true;
+  }
   readAt(target: Uint8Array, fileOffset: number): number {
     return this.machine.disk.read(target, fileOffset);
   }
