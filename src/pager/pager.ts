@@ -227,9 +227,9 @@ export class Pager {
 
   /**
    * What the retained snapshots take; `pinned` is kept by the caller. `listed`: the readers to tell
-   * of, those listed now by default.
+   * of.
    */
-  space(pinned: SnapshotRoots, listed?: readonly ListedReader[]): SpaceAccount {
+  space(pinned: SnapshotRoots, listed: readonly ListedReader[]): SpaceAccount {
     return accountSpace(this.lock, this.readers, this.pages, pinned, listed);
   }
 

@@ -37,7 +37,7 @@ export function accountSpace(
   readers: Readers,
   pages: PageReader,
   pinned: SnapshotRoots,
-  listed: readonly ListedReader[] = readers.list(),
+  listed: readonly ListedReader[],
 ): SpaceAccount {
   for (let tries = 0; ; tries++) {
     const list = tries === 0 ? listed : stillListed(readers, listed);
@@ -115,7 +115,8 @@ export function measureRetained(
   const twice = new Int32Array(mapLeafBits >> 5);
   let live = 0;
   for (let index = 0; index * mapLeafBits < end; index++) {
-    const leaves = snapshots.map((roots) => findMapLeaf(pages, roots, index).page);
+    const pointers = snapshots.map((roots) => findMapLeaf(pages, roots, index));
+    const leaves = pointers.map(({ page }) => page);
     once.fill(0);
     twice.fill(0);
     leaves.forEach((leaf, i) => {
@@ -125,7 +126,7 @@ export function measureRetained(
         for (let w = 0; w < once.length; w++) twice[w]! |= words[other]![w]!;
         return;
       }
-      readMapLeaf(pages, findMapLeaf(pages, snapshots[i]!, index), words[i]!, false);
+      readMapLeaf(pages, pointers[i]!, words[i]!, false);
       for (let w = 0; w < once.length; w++) {
         twice[w]! |= once[w]! & words[i]![w]!;
         once[w]! |= words[i]![w]!;

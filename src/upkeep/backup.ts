@@ -89,16 +89,11 @@ async function backUpPages(
     await sendParts(piece.parts, target, signal);
     return { pages: piece.pages, bytes: piece.lengthBytes, last: 2 * piece.pages };
   }
-  const file = targetOf(source.pager, target);
-  try {
-    await file.create();
+  return toPath(source, target, async (file) => {
     const piece = await begin();
     await writePiece(piece, file);
-    await file.putInPlace(() => source.pace.resume());
     return { pages: piece.pages, bytes: piece.lengthBytes, last: 2 * piece.pages };
-  } finally {
-    await file.discard();
-  }
+  });
 }
 
 async function backUpCompact(
@@ -106,29 +101,40 @@ async function backUpCompact(
   target: BackupTarget,
   { signal }: BackupOptions,
 ): Promise<Delivered> {
-  if (typeof target === 'string') {
-    const file = targetOf(source.pager, target);
-    try {
-      await file.create();
-      const { pages, lengthBytes, entries } = await compactCopy(source, file);
-      await file.putInPlace(() => source.pace.resume());
-      return { pages, bytes: lengthBytes, last: entries };
-    } finally {
-      await file.discard();
-    }
-  }
+  const copy = async (file: TargetFile): Promise<Delivered> => {
+    const { pages, lengthBytes, entries } = await compactCopy(source, file);
+    return { pages, bytes: lengthBytes, last: entries };
+  };
+  if (typeof target === 'string') return toPath(source, target, copy);
   // A folder that nobody else can look into.
   const folder = temporaryFolder();
   let file: TargetFile | undefined;
   try {
     file = new TargetFile(join(folder, 'copy'), 'backup');
     await file.create();
-    const { pages, lengthBytes, entries } = await compactCopy(source, file);
-    await sendParts(partsOf(file, lengthBytes), target, signal);
-    return { pages, bytes: lengthBytes, last: entries };
+    const delivered = await copy(file);
+    await sendParts(partsOf(file, delivered.bytes), target, signal);
+    return delivered;
   } finally {
     await file?.discard();
     rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Has `make` fill a file that then takes the target's place, or none of it stays. */
+async function toPath(
+  { pager, pace }: BackedUpSnapshot,
+  target: string,
+  make: (file: TargetFile) => Promise<Delivered>,
+): Promise<Delivered> {
+  const file = targetOf(pager, target);
+  try {
+    await file.create();
+    const delivered = await make(file);
+    await file.putInPlace(() => pace.resume());
+    return delivered;
+  } finally {
+    await file.discard();
   }
 }
 

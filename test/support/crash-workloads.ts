@@ -4,6 +4,7 @@
  */
 
 import { PackPass } from '../../src/btree/pack.ts';
+import type { SnapshotRoots } from '../../src/pager/snapshot.ts';
 import type { Durability } from '../../src/pager/write-session.ts';
 import type { Explorer, Moment } from './crash-explorer.ts';
 import { type Changes, History, type Mix, randomChanges } from './sim-history.ts';
@@ -134,6 +135,24 @@ export function growAndShrink(explorer: Explorer): Moment[] {
   return run.end();
 }
 
+/** Commits of values as long as can be, each under keys of its own, flushed. */
+function fillWithLongest(process: SimProcess, commits: number): void {
+  const longest = process.pager.pages.geometry.maxValueBytes;
+  for (let i = 0; i < commits; i++) {
+    const load = new Map<number, number>();
+    for (let k = 0; k < 14; k++) load.set(1000 + i * 100 + k, longest);
+    process.commit(load, 'manual');
+  }
+  process.flush();
+}
+
+/** A snapshot that was pinned is still what it was. */
+function checkAndLetGo(process: SimProcess, kept: SnapshotRoots): void {
+  process.pager.pages.forget();
+  process.check(kept, process.history.stateOf(kept.id));
+  process.pager.readers.unpin(kept.id);
+}
+
 /**
  * A file of several growth steps loses nearly all of its content, and then its tail (rule 7). Only the
  * moments from the removal on are kept: the others are images of megabytes.
@@ -141,13 +160,7 @@ export function growAndShrink(explorer: Explorer): Moment[] {
 export function truncation(explorer: Explorer): Moment[] {
   const run = new Run(explorer);
   const process = run.open();
-  const longest = process.pager.pages.geometry.maxValueBytes;
-  for (let i = 0; i < 10; i++) {
-    const load = new Map<number, number>();
-    for (let k = 0; k < 14; k++) load.set(1000 + i * 100 + k, longest);
-    process.commit(load, 'manual');
-  }
-  process.flush();
+  fillWithLongest(process, 10);
   run.moments.length = 0;
   const keys = [...run.history.stateOf(process.published.id).keys()];
   process.commit(new Map(keys.map((key) => [key, undefined])));
@@ -184,11 +197,7 @@ export async function compaction(explorer: Explorer): Promise<Moment[]> {
       if (random.chance(0.2)) other.commit(run.changes(), random.pick(ALL));
     }
   }
-  if (kept !== undefined) {
-    other.pager.pages.forget();
-    other.check(kept, run.history.stateOf(kept.id));
-    other.pager.readers.unpin(kept.id);
-  }
+  if (kept !== undefined) checkAndLetGo(other, kept);
   process.flush();
   await process.pager.giveBack();
   run.check(process);
@@ -208,13 +217,7 @@ export async function punching(explorer: Explorer): Promise<Moment[]> {
   const run = new Run(explorer);
   const process = run.open();
   const other = run.open();
-  const longest = process.pager.pages.geometry.maxValueBytes;
-  for (let i = 0; i < 8; i++) {
-    const load = new Map<number, number>();
-    for (let k = 0; k < 14; k++) load.set(1000 + i * 100 + k, longest);
-    process.commit(load, 'manual');
-  }
-  process.flush();
+  fillWithLongest(process, 8);
   run.moments.length = 0;
   const keys = [...run.history.stateOf(process.published.id).keys()];
   const kept = random.chance(0.5) ? other.pager.readers.pin() : undefined;
@@ -222,11 +225,7 @@ export async function punching(explorer: Explorer): Promise<Moment[]> {
   process.commit(new Map(gone.map((key) => [key, undefined])), random.pick(ALL));
   await process.pager.trim();
   run.check(process);
-  if (kept !== undefined) {
-    other.pager.pages.forget();
-    other.check(kept, run.history.stateOf(kept.id));
-    other.pager.readers.unpin(kept.id);
-  }
+  if (kept !== undefined) checkAndLetGo(other, kept);
   process.commit(run.changes());
   await process.pager.trim();
   run.check(process);
