@@ -4,7 +4,7 @@ import { defineConfig, type ViteUserConfig } from 'vitest/config';
 const seed = process.env.COPPICE_SEED ?? String(Math.floor(Math.random() * 2 ** 31));
 console.log(`seed ${seed} (COPPICE_SEED=${seed} repeats this run)`);
 
-const long = process.env.COPPICE_LONG === '1';
+const long = Number(process.env.COPPICE_LONG ?? 0) > 0;
 
 const config: ViteUserConfig = defineConfig({
   test: {

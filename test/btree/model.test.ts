@@ -6,9 +6,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { seed } from '../frame/seed.ts';
+import { cases, long } from '../frame/size.ts';
 import { bound, keyAt, TreeModel } from '../support/tree-model.ts';
-
-const long = process.env.COPPICE_LONG === '1';
 
 /** Keys of one kind, from two small numbers; kinds meet different parts of the page layout. */
 type KeyKind = (maxKeyBytes: number, a: number, b: number) => Buffer;
@@ -170,7 +169,7 @@ describe('a tree does what a sorted array does', () => {
   for (const pageSize of [256, 512, 4096]) {
     for (const kind of Object.keys(KEY_KINDS)) {
       test(`pages of ${pageSize} bytes, ${kind} keys`, () => {
-        fc.assert(property(pageSize, kind), { seed, numRuns: long ? 400 : 60 });
+        fc.assert(property(pageSize, kind), { seed, numRuns: cases(60, 400) });
       });
     }
   }

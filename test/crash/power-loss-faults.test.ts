@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { long } from '../frame/size.ts';
 import {
   explore,
   reportTotals,
@@ -19,7 +20,7 @@ import {
 useSimulatedClock();
 reportTotals('power loss with faults');
 
-const MINUTES = 60_000 * (process.env.COPPICE_LONG === '1' ? 600 : 5);
+const MINUTES = 60_000 * (long ? 600 : 5);
 
 /** Every step of every operation, one after the other; `next` gives undefined past the last step. */
 function everyStep<T>(

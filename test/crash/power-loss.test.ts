@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { long } from '../frame/size.ts';
 import { backups } from '../support/crash-backups.ts';
 import { endless, explore, reportTotals, useSimulatedClock } from '../support/crash-budget.ts';
 import {
@@ -16,7 +17,7 @@ import { DEFAULT_SIM } from '../support/sim-process.ts';
 useSimulatedClock();
 reportTotals('power loss');
 
-const MINUTES = 60_000 * (process.env.COPPICE_LONG === '1' ? 600 : 5);
+const MINUTES = 60_000 * (long ? 600 : 5);
 
 test('every image of durable commits opens as the last one promised, or the one that was under way', {
   timeout: MINUTES,

@@ -8,11 +8,10 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { seed } from '../frame/seed.ts';
+import { cases, firstRound, long } from '../frame/size.ts';
 import { newPath, newTinyFile } from '../support/fresh-database.ts';
 import { type Setting, Site, STEP_KINDS } from '../support/model-world.ts';
 
-const long = process.env.COPPICE_LONG === '1';
-const from = Number(process.env.COPPICE_FROM ?? 0);
 const SEQUENCES_PER_ROUND = 50;
 
 const byte = fc.integer({ min: 0, max: 255 });
@@ -50,10 +49,11 @@ for (const [name, { share, make }] of Object.entries(SETTINGS)) {
   test.concurrent(
     `a database does what a sorted array does, ${name}`,
     async () => {
-      const rounds = long ? share * 100 : share;
+      const rounds = cases(share, share * 100);
       let sequences = 0;
-      for (let round = from; round < from + rounds; round++) {
-        if (long) console.log(`${name}: round ${round} of ${from + rounds}, seed ${seed + round}`);
+      for (let round = firstRound; round < firstRound + rounds; round++) {
+        if (long)
+          console.log(`${name}: round ${round} of ${firstRound + rounds}, seed ${seed + round}`);
         const site = new Site(make);
         const property = fc.asyncProperty(operations, (sequence) => site.run(sequence));
         try {

@@ -4,8 +4,9 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { open } from '../../src/index.ts';
+import { cases, long } from '../frame/size.ts';
 import { newFolder, program, sleep } from '../support/process-children.ts';
-import { Dice, long } from '../support/process-random.ts';
+import { Dice } from '../support/process-random.ts';
 
 const folder = newFolder('backup');
 
@@ -26,7 +27,7 @@ test.each(['full', 'compact', 'restore'] as const)(
     await db.backup(image);
     const before = Buffer.alloc(100_000, 'what was there ');
     let [untouched, whole, tookMs] = [0, 0, 0];
-    for (let round = 0; round < (long ? 500 : 10); round++) {
+    for (let round = 0; round < cases(10, 500); round++) {
       const dice = new Dice(`backup ${what}`, round);
       const target = join(folder, `${what}-${round}`);
       writeFileSync(target, before);

@@ -7,9 +7,10 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { open } from '../../src/index.ts';
+import { cases, firstRound, long } from '../frame/size.ts';
 import { killAtLibrary, newFolder, note, sleep, until } from '../support/process-children.ts';
 import { Fleet, type Member } from '../support/process-fleet.ts';
-import { Dice, firstRound, long } from '../support/process-random.ts';
+import { Dice } from '../support/process-random.ts';
 import { step, storesOf } from '../support/process-state.mjs';
 
 const folder = newFolder('compaction');
@@ -27,7 +28,7 @@ const compactor: Member = { program: 'compactor.mjs', parameters: [] };
 test(
   'killed at any time it loses nothing, and nobody else has to open the file anew',
   async () => {
-    const rounds = long ? 2000 : 8;
+    const rounds = cases(8, 2000);
     const fleet = new Fleet(import.meta.url, join(folder, `compaction-${made++}`));
     for (const [name, member] of Object.entries(others)) fleet.start(name, member);
     fleet.start('compactor', compactor);
@@ -36,7 +37,7 @@ test(
     const db = open(fleet.path, { lockTimeout: 60_000 });
     const stores = storesOf(db);
     let compactions = 0;
-    for (let round = firstRound; round < rounds; round++) {
+    for (let round = firstRound; round < firstRound + rounds; round++) {
       const dice = new Dice('compaction', round);
       const child = fleet.doom('compactor');
       child.skip();
@@ -62,9 +63,7 @@ test(
     const n = await fleet.check(db, stores);
     await db.close();
     expect(await fleet.checkAlone()).toBe(n);
-    note(
-      `compaction: ${rounds - firstRound} kills, ${compactions} that went to their end, ${n} transactions`,
-    );
+    note(`compaction: ${rounds} kills, ${compactions} that went to their end, ${n} transactions`);
   },
   SLOW,
 );
@@ -74,7 +73,7 @@ test.each(['pwritev:half', 'msync:before', 'msync:after', 'unlock:before', 'fall
   async (point) => {
     const library = killAtLibrary();
     if (library === undefined) return;
-    const rounds = long ? 100 : 2;
+    const rounds = cases(2, 100);
     const fleet = new Fleet(import.meta.url, join(folder, `compaction-${made++}`));
     const db = open(fleet.path, { lockTimeout: 60_000 });
     const stores = storesOf(db);

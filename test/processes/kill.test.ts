@@ -1,15 +1,16 @@
 /**
  * kill -9: nothing that was acknowledged is lost, locks and slots are free at once, and every snapshot
- * is exactly one transaction. COPPICE_LONG=1 kills 10,000 times; COPPICE_FROM=N goes on from round N.
+ * is exactly one transaction. The long run kills 10,000 times; COPPICE_FROM=N goes on from round N.
  */
 
 import { copyFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { open } from '../../src/index.ts';
+import { cases, firstRound, long } from '../frame/size.ts';
 import { killAtLibrary, newFolder, note, program, sleep } from '../support/process-children.ts';
 import { Fleet, type Member } from '../support/process-fleet.ts';
-import { Dice, firstRound, long } from '../support/process-random.ts';
+import { Dice } from '../support/process-random.ts';
 import { step, storesOf } from '../support/process-state.mjs';
 
 const folder = newFolder('kill');
@@ -51,14 +52,14 @@ describe('while a survivor has the database open', () => {
   test(
     'a process killed at any time leaves all that it acknowledged, and nobody waits for it',
     async () => {
-      const rounds = long ? 10_000 : 12;
+      const rounds = cases(12, 10_000);
       const fleet = new Fleet(import.meta.url, newPath());
       for (const [name, member] of Object.entries(members)) fleet.start(name, member);
       await fleet.working();
       const db = open(fleet.path, { lockTimeout: 60_000 });
       const stores = storesOf(db);
       let slowest = 0;
-      for (let round = firstRound; round < rounds; round++) {
+      for (let round = firstRound; round < firstRound + rounds; round++) {
         const dice = new Dice('kill', round);
         const [victim, when] = kills[round % kills.length]!;
         const child = fleet.doom(victim);
@@ -92,9 +93,7 @@ describe('while a survivor has the database open', () => {
       const n = await fleet.check(db, stores);
       await db.close();
       expect(await fleet.checkAlone()).toBe(n);
-      note(
-        `${rounds - firstRound} kills, the next commit within ${Math.ceil(slowest)} ms, ${n} transactions`,
-      );
+      note(`${rounds} kills, the next commit within ${Math.ceil(slowest)} ms, ${n} transactions`);
     },
     SLOW,
   );
@@ -116,11 +115,11 @@ describe('while a survivor has the database open', () => {
       const library = killAtLibrary();
       if (library === undefined) return;
       // A small commit writes its pages with one call and its meta with the next: both are met.
-      const rounds = long ? 100 : point.startsWith('pwritev') ? 2 : 1;
+      const rounds = cases(point.startsWith('pwritev') ? 2 : 1, 100);
       const fleet = new Fleet(import.meta.url, newPath());
       const db = open(fleet.path, { lockTimeout: 60_000 });
       const stores = storesOf(db);
-      for (let round = 0; round < rounds; round++) {
+      for (let round = 0; round < firstRound + rounds; round++) {
         const dice = new Dice(point, firstRound + Math.floor(round / 2));
         const rare = point.startsWith('fallocate');
         const count = 1 + dice.below(rare ? 2 : 9) + (round % 2);
@@ -166,8 +165,8 @@ describe('when all processes are killed', () => {
   test.each(lockFiles)(
     "whoever opens next finds all that was acknowledged, durability 'commit', lock file %s",
     async (lockFile) => {
-      const rounds = long ? 200 : 1;
-      for (let round = 0; round < rounds; round++) {
+      const rounds = cases(1, 200);
+      for (let round = 0; round < firstRound + rounds; round++) {
         const dice = new Dice(`all ${lockFile}`, firstRound + round);
         const fleet = new Fleet(import.meta.url, newPath());
         fleet.start('a', { program: 'writer.mjs', parameters: [1, { pause: 0, bytes: 40_000 }] });
@@ -193,8 +192,8 @@ describe('when all processes are killed', () => {
   test.each(['interval', 'manual'])(
     "nothing that was resolved is lost while the machine lives, durability '%s'",
     async (durability) => {
-      const rounds = long ? 200 : 1;
-      for (let round = 0; round < rounds; round++) {
+      const rounds = cases(1, 200);
+      for (let round = 0; round < firstRound + rounds; round++) {
         const dice = new Dice(durability, firstRound + round);
         const fleet = new Fleet(import.meta.url, newPath());
         const options = { pause: 0, bytes: 20_000, open: { durability, flushInterval: 20 } };

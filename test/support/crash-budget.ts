@@ -2,12 +2,13 @@
  * How much the power-loss simulator does in one run: images for each workload, a clock that a seed can
  * repeat, and the report at the end.
  *
- * `npm test` tries about 100,000 images, `COPPICE_LONG=1` a hundred times as many; COPPICE_SEED goes on
- * from another place.
+ * `npm test` tries about 100,000 images, a long run a hundred times as many; COPPICE_SEED goes on from
+ * another place.
  */
 
 import { afterAll, beforeAll, vi } from 'vitest';
 import { seed } from '../frame/seed.ts';
+import { cases } from '../frame/size.ts';
 import {
   DEFAULT_EXPLORER,
   Explorer,
@@ -17,7 +18,7 @@ import {
 } from './crash-explorer.ts';
 import type { MachineCounts } from './sim-machine.ts';
 
-const SCALE: number = process.env.COPPICE_LONG === '1' ? 100 : 1;
+const SCALE: number = cases(1, 100);
 
 /** A workload with that number (0, 1, ..) of its variants; undefined: there are no more of them. */
 export type Workload = (explorer: Explorer, turn: number) => Turn | Promise<Turn>;

@@ -2,12 +2,6 @@
 
 import { seed } from '../frame/seed.ts';
 
-/** Whether this is the long run. */
-export const long: boolean = process.env.COPPICE_LONG === '1';
-
-/** Where the random rounds of a test begin; COPPICE_FROM=N skips the first N of a long run. */
-export const firstRound: number = Number(process.env.COPPICE_FROM ?? 0);
-
 export class Dice {
   private state: number;
 
