@@ -13,6 +13,7 @@
  *     D, ids reserved, nothing in progress
  *     on abort: forget it                  a full disk changes nothing (rule 5)
  *     on poison: the flag and its cause    a failed flush proves nothing about later ones (rule 5)
+ *                zeros over the meta       what failed is not to be found by way of the slots either
  *     finally: release the writer lock
  */
 
@@ -82,7 +83,7 @@ export function prepareCommit(request: CommitRequest): PreparedCommit {
   job.store(WORD.writtenUntil, writtenUntil);
   if (durable) settleDurable(job, entry, reservationAfter(roots.id));
   job.store(WORD.commitInProgress, 0);
-  endJob(job, entry, true);
+  endJob(job, entry, slot, true);
 
   return {
     job,
@@ -130,7 +131,7 @@ export function prepareFlush(
   job.store(entryAt(tip.entry) + ENTRY.metaSlot, slot + 1);
   settleDurable(job, tip.entry, reserved);
   job.store(WORD.commitInProgress, 0);
-  endJob(job, tip.entry, false);
+  endJob(job, tip.entry, slot, false);
   return {
     job,
     cost: { count: 0, pages: 0, runs: 0, bytes: META_SLOT_BYTES, flushes: confirming ? 1 : 2 },
@@ -206,9 +207,9 @@ function publish(job: Job, entry: number, id: number, commits: number): void {
   job.store(WORD.commits, commits | 0);
 }
 
-function endJob(job: Job, entry: number, ownsEntry: boolean): void {
+function endJob(job: Job, entry: number, slot: number, ownsEntry: boolean): void {
   job.onAbort().store(WORD.commitInProgress, 0);
   if (ownsEntry) job.store(entryAt(entry) + ENTRY.state, 0);
-  poisonOnFailure(job);
+  poisonOnFailure(job, slot);
   job.finally().release();
 }

@@ -18,7 +18,12 @@ export function settleDurable(job: Job, entry: number, idsReservedUntil: number)
   job.store(WORD.idsReservedUntil + 1, high32(idsReservedUntil));
 }
 
-/** What follows a failure that is no abort: the flag, and its cause (rule 5). */
-export function poisonOnFailure(job: Job): void {
+/**
+ * What follows a failure that is no abort: the flag, and its cause (rule 5). The slot that a meta
+ * was to go to is zeroed, in the page cache at least: the flag is gone when somebody deletes the
+ * lock file, and what failed would look whole there, with pages that are not on the disk.
+ */
+export function poisonOnFailure(job: Job, slot = -1): void {
   job.onPoison().storeErrno(WORD.poisonErrno).store(WORD.poisoned, 1);
+  if (slot >= 0) job.zero(META_SLOT_OFFSETS[slot]!, META_SLOT_BYTES);
 }

@@ -34,7 +34,10 @@ export interface DatabaseIdentity {
   readonly pageSize: number;
 }
 
-/** The slots that hold a valid meta, the newest first. */
+/**
+ * The slots that hold a valid meta, the newest first. Without those of states that an older one says
+ * were given up: a power failure came before their slots were zeroed.
+ */
 export function readMetas(storage: Storage): Meta[] {
   const metas: Meta[] = [];
   let ours = false;
@@ -65,9 +68,11 @@ export function readMetas(storage: Storage): Meta[] {
         : `${storage.path} (${sizeBytes} bytes) is not a Coppice database. It was left as it is.`,
     );
   }
-  return metas.sort(
-    (a, b) => b.transaction - a.transaction || b.idsReservedUntil - a.idsReservedUntil,
-  );
+  const isGivenUp = ({ transaction }: Meta): boolean =>
+    metas.some((meta) => meta.transaction < transaction && transaction <= meta.rolledBack.from);
+  return metas
+    .filter((meta) => !isGivenUp(meta))
+    .sort((a, b) => b.transaction - a.transaction || b.idsReservedUntil - a.idsReservedUntil);
 }
 
 /** The meta in one slot, undefined when it is not whole. */

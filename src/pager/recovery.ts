@@ -168,7 +168,7 @@ export function finishDeadCommit(
     }
     job.store(WORD.commitInProgress, 0);
     if (shortId(id) !== lock.published) job.store(entryAt(entry) + ENTRY.state, 0);
-    poisonOnFailure(job);
+    poisonOnFailure(job, slot);
     storage.runSync(job);
     return 0;
   }
@@ -184,7 +184,7 @@ export function finishDeadCommit(
     job.store(WORD.commits, (lock.load(WORD.commits) + 1) | 0);
   }
   job.store(WORD.durable, entry + 1).store(WORD.commitInProgress, 0);
-  poisonOnFailure(job);
+  poisonOnFailure(job, slot);
   storage.runSync(job);
   return id;
 }
@@ -238,7 +238,7 @@ export function makePublishedDurable(
   flushMeta(job, bytes, slot);
   job.store(entryAt(entry) + ENTRY.metaSlot, slot + 1);
   settleDurable(job, entry, reserved);
-  poisonOnFailure(job);
+  poisonOnFailure(job, slot);
   storage.runSync(job);
   return undefined;
 }
@@ -259,7 +259,7 @@ export function clearPoison(storage: Storage, durableSlot: number): void {
 /**
  * Makes the state that `recoverPrevious` found the newest in the file, before anything that was
  * given up is taken out: its meta says what that was, and reserves the ids that were in use. So a
- * power failure in between finds the slots as they were, or this.
+ * power failure in between finds the slots as they were, or this, which counts (readMetas).
  */
 export function settlePrevious(
   storage: Storage,
@@ -271,7 +271,8 @@ export function settlePrevious(
   const { id } = roots;
   const kind = META_KIND.confirming;
   const bytes = metaBytes(storage, identity, roots, slot, kind, id, idsReservedUntil, rolledBack);
-  const job = new Job();
+  // What it goes back to may be in the page cache only.
+  const job = new Job().flush();
   flushMeta(job, bytes, slot);
   META_SLOT_OFFSETS.forEach((offset, other) => {
     if (other !== slot && other !== found.slot) job.zero(offset, META_SLOT_BYTES);

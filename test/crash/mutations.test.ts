@@ -33,6 +33,7 @@ import {
   without,
   withoutFlush,
   withoutSection,
+  withoutZeroOnPoison,
   ZerosTooLow,
 } from '../support/sim-mutants.ts';
 import { DEFAULT_SIM, type SimOptions } from '../support/sim-process.ts';
@@ -306,6 +307,13 @@ const MUTATIONS: readonly Mutation[] = [
     sim: { storage: without((row, shape) => shape === 'clear poison' && row[0] === OP.ZERO) },
     turns: badFlush,
     finds: /opened as transaction/,
+  },
+  {
+    rule: '5',
+    name: 'the slot of what failed is not zeroed, and the lock file is deleted',
+    sim: { storage: withoutZeroOnPoison },
+    turns: badFlush,
+    finds: /reopened as/,
   },
   {
     rule: '5',

@@ -452,6 +452,27 @@ describe("recover: 'previous'", () => {
     expect(session.id).toBeGreaterThan(second);
   });
 
+  test('is not undone by a power failure before the slots of what was given up are zeroed', () => {
+    const world = new World();
+    const first = world.open().commit(new Map([[1, 50]]));
+    world.loseMachine();
+    const maker = world.open();
+    // The first writer confirmed `first`, in a slot of its own.
+    const second = maker.commit(new Map([[1, 60]]));
+    world.damageSlot((world.slotOf(second) + 2) % 3);
+    world.loseMachine();
+    world.machine.faults.push({ kind: 'write', nth: 1, code: 'EIO' });
+    expect(() => recoverPrevious(world)).toThrow();
+    world.loseMachine();
+    // Its meta had reached the disk, the zeros had not.
+    expect(world.kinds()).toEqual(['valid', 'valid', 'valid']);
+    expect(world.meta(world.slotOf(second)).transaction).toBe(second);
+    const process = world.open();
+    expect(process.published.id).toBe(first);
+    process.check(process.published, maker.history.stateOf(first));
+    expect(process.pager.beginWriteSync().id).toBeGreaterThan(second);
+  });
+
   test('ids that the given-up state had reserved are not used again', () => {
     const { world, second } = twoCommits();
     world.changeMeta(world.slotOf(second), { idsReservedUntil: 10_000_000 });
@@ -529,6 +550,21 @@ describe('poisoned', () => {
     world.history.found(durable);
     alone.commit(new Map([[1, 32]]));
     expect(world.kinds()).not.toContain('torn');
+  });
+
+  test('the failed transaction does not come back when the lock file is deleted', () => {
+    // The kernel has marked its pages clean: in the page cache all of it is whole.
+    const { world, durable, failed, other } = poison();
+    failed.pager.close();
+    other.pager.close();
+    world.machine.removeLockFile();
+    const alone = world.open();
+    expect(alone.published.id).toBe(durable);
+    world.history.found(durable);
+    alone.commit(new Map([[1, 32]]));
+    world.loseMachine();
+    const after = world.open();
+    after.check(after.published, world.history.stateOf(after.published.id));
   });
 
   test('when zeroing the other slots fails the flag stays', () => {

@@ -330,7 +330,10 @@ export function poisoned(
   const lost = random.chance(0.5);
   if (lost) process.commit(run.changes(), 'interval');
   run.moments.length = 0;
-  run.machine.faults.push({ kind, nth, code: 'EIO' });
+  // Sometimes the slot of what failed cannot be zeroed either; then the flag alone keeps it back.
+  const isBad = random.chance(0.3);
+  const then: Fault | undefined = isBad ? { kind: 'write', nth: 0, code: 'EIO' } : undefined;
+  run.machine.faults.push({ kind, nth, code: 'EIO', ...(then && { then }) });
   try {
     process.commit(run.changes());
     return undefined;
@@ -353,6 +356,8 @@ export function poisoned(
     if (random.chance(0.5)) handle.pager.close();
     else handle.storage.kill();
   }
+  // Nobody has it open. Without the flag, what the slots in the page cache say decides.
+  if (!isBad && random.chance(0.3)) run.machine.removeLockFile();
   const after = run.open();
   const { id } = after.published;
   if (id !== promised) throw new Error(`reopened as ${id}, the last durable one is ${promised}`);

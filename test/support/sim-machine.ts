@@ -28,6 +28,8 @@ export interface Fault {
   readonly code: keyof typeof ERRNO;
   /** The process dies before it can say so. */
   readonly thenKill?: boolean;
+  /** What fails after it. */
+  readonly then?: Fault;
 }
 
 /** What is counted of a machine's work, to prove that a rule was met. */
@@ -92,6 +94,7 @@ export class SimMachine {
       const fault = this.faults[i]!;
       if (fault.kind !== kind || fault.nth-- > 0) continue;
       this.faults.splice(i, 1);
+      if (fault.then !== undefined) this.faults.push(fault.then);
       return fault;
     }
     return undefined;

@@ -50,7 +50,10 @@ function isStart(steps: readonly number[], wanted: number): boolean {
   return false;
 }
 
-export function shapeOf(rows: readonly Row[]): Shape {
+export function shapeOf(job: readonly Row[]): Shape {
+  // What is done after a failure says nothing of what the job is for.
+  const end = job.findIndex(([op]) => op! >= OP.ON_ABORT && op! <= OP.FINALLY);
+  const rows = end < 0 ? job : job.slice(0, end);
   const count = (op: number): number => rows.filter((row) => row[0] === op).length;
   const flushes = count(OP.FLUSH);
   const isGuarded = count(OP.GUARD) > 0;
@@ -112,6 +115,14 @@ export function without(
 }
 
 /** Takes away a section: its mark, and all up to the next one. */
+/** The slot of a meta that failed is left as it is. */
+export const withoutZeroOnPoison: (machine: SimMachine) => RecordingStorage = changingJobs(
+  (rows) => {
+    const mark = rows.findIndex((row) => row[0] === OP.ON_POISON);
+    return rows.filter((row, i) => mark < 0 || i < mark || row[0] !== OP.ZERO);
+  },
+);
+
 export function withoutSection(mark: number): (machine: SimMachine) => RecordingStorage {
   return changingJobs((rows) => {
     const from = rows.findIndex((row) => row[0] === mark);
