@@ -208,7 +208,12 @@ export class RecordingStorage implements Storage {
     }
     if (failure !== undefined && !isAbort) {
       this.machine.counts.poisonings++;
-      yield* this.section(sections.onPoison, job, written, failure);
+      try {
+        yield* this.section(sections.onPoison, job, written, failure);
+      } catch (error) {
+        // What fails there ends the section, as in the addon.
+        if (error instanceof Killed) throw error;
+      }
     }
     yield* this.section(sections.finally, job, written, failure);
     if (failure !== undefined) throw unmarked(failure);
