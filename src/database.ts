@@ -72,9 +72,9 @@ export class Database implements Disposable, AsyncDisposable {
     this.readOnly = options.readOnly;
     this.pins = new PinnedSnapshots(pager);
     this.latest = new LatestReader(pager, this.pins, this, this.abandoned);
-    const { durability, flushInterval, readOnly } = options;
+    const { flushInterval, readOnly } = options;
     this.known = new KnownStores(pager, this.latest, this, readOnly);
-    this.flusher = new Flusher(pager, durability, flushInterval, readOnly);
+    this.flusher = new Flusher(pager, flushInterval, readOnly);
     this.slowReaders = new SlowReaderWatch(pager, options.warnAfter);
     this.queue = new WriteQueue(pager, this, {
       newStores: () => this.known.asked(),

@@ -33,6 +33,7 @@
  *     64-67  who holds the opener lock; for messages only
  *     68-69  rolled back to, as metas say it
  *     70-71  rolled back from
+ *     72     the newest snapshot published with durability 'interval': low 32 bits of its id, 0 none
  *
  *     128    retained table: entries of 16 words
  *     .      reader slots: 16 words each, a cache line, so that readers do not slow each other
@@ -55,7 +56,7 @@
 import { high32, u48 } from './segment.ts';
 
 export const LOCK_FILE_MAGIC = 0x3150_5043; // "CPP1"
-export const LOCK_FILE_VERSION = 1;
+export const LOCK_FILE_VERSION = 2;
 
 export const WORD = {
   magic: 0,
@@ -85,6 +86,7 @@ export const WORD = {
   opener: 64,
   rolledBackTo: 68,
   rolledBackFrom: 70,
+  intervalWrite: 72,
 } as const;
 
 export const RETAINED_AT = 128;

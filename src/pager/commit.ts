@@ -77,6 +77,7 @@ export function prepareCommit(request: CommitRequest): PreparedCommit {
   writePlacement(request, job, cost);
   const bytesSinceDurable = tip.bytesSinceDurable + cost.bytes;
   if (durable) flushWithMeta(request, job, cost, slot, bytesSinceDurable > TWO_FLUSH_BYTES);
+  if (durability === 'interval') job.store(WORD.intervalWrite, shortId(roots.id));
   publish(job, entry, roots.id, tip.commits + 1);
   job.store(WORD.sweep, placement.sweep);
   const { writtenUntil } = request.zeros;

@@ -191,6 +191,17 @@ export class LockWords {
     this.store(WORD.durable, entry + 1);
   }
 
+  /**
+   * Whether something that was written with durability 'interval' is not durable yet. Who wrote it,
+   * and whether its process lives, is of no matter.
+   */
+  get isFlushDue(): boolean {
+    const written = this.load(WORD.intervalWrite);
+    const { durableEntry } = this;
+    if (written === 0 || durableEntry < 0) return false;
+    return ((written - shortId(this.entryId(durableEntry))) | 0) > 0;
+  }
+
   /** The entry of the commit in progress, -1 when there is none. */
   get commitInProgress(): number {
     return this.load(WORD.commitInProgress) - 1;

@@ -210,6 +210,11 @@ export class Pager {
     return this.upkeep.isDurable;
   }
 
+  /** Whether an 'interval' write of any process waits for its flush. */
+  get isFlushDue(): boolean {
+    return !this.isDurable && this.lock.isFlushDue;
+  }
+
   /** Whether an earlier write failed, so that nobody may write. */
   get poisoned(): boolean {
     return this.lock.poisoned;
@@ -248,6 +253,11 @@ export class Pager {
   /** The same, waiting here. */
   flushSync(): void {
     this.upkeep.flushSync();
+  }
+
+  /** For a time when nobody writes: says in a meta that the newest state is whole. False: not yet. */
+  confirmWhenIdle(): Promise<boolean> {
+    return this.upkeep.confirmWhenIdle();
   }
 
   /** Cuts the file down to its longest retained snapshot. */

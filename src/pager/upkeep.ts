@@ -142,15 +142,38 @@ export class Upkeep {
     }
   }
 
-  /** Writes a confirming meta, when D is the newest and its own meta is of one flush. */
-  private confirm(): void {
+  /**
+   * The same confirmation for a handle that stays open, when it has written and nobody does now. It
+   * waits for no lock: whoever has it is not idle. Resolves to whether nothing is left to be done.
+   */
+  async confirmWhenIdle(): Promise<boolean> {
     const { storage } = this.file;
-    const tip = this.jobs.tip;
-    if (tip.entry !== tip.durableEntry) return;
-    if (readMeta(storage, tip.durableSlot)?.kind !== META_KIND.oneFlush) return;
+    if (this.jobs.counts.count === 0) return true;
+    if (this.jobs.inFlight !== undefined || !storage.tryAcquireWriter()) return false;
+    let prepared: PreparedCommit | undefined;
+    try {
+      this.turn.start();
+      if (this.restsOnWalk) prepared = this.flushJob();
+    } finally {
+      if (prepared === undefined) this.turn.release();
+    }
+    if (prepared !== undefined) await this.jobs.run(prepared);
+    return true;
+  }
+
+  /** Writes a confirming meta, when one is wanting. */
+  private confirm(): void {
+    if (!this.restsOnWalk) return;
     // The job gives the lock back once; `tidy` keeps its own hold.
-    storage.tryAcquireWriter();
+    this.file.storage.tryAcquireWriter();
     this.jobs.runSync(this.flushJob());
+  }
+
+  /** Whether D is the newest, and its own meta is of one flush. The lock is held. */
+  private get restsOnWalk(): boolean {
+    const { tip } = this.jobs;
+    if (tip.entry !== tip.durableEntry) return false;
+    return readMeta(this.file.storage, tip.durableSlot)?.kind === META_KIND.oneFlush;
   }
 
   /** Runs `work` under the writer lock, and then the job that it returns, which gives it back. */

@@ -1,18 +1,21 @@
 /**
- * Makes 'interval' writes durable in time, whoever made them, and what is left when the process
- * ends.
+ * What a handle that can be written does by the clock: it makes 'interval' writes durable in time,
+ * whoever made them, and confirms the newest state when nobody writes. And what is left when the
+ * process ends.
  *
- * A handle that was opened with 'interval' looks once an interval whether what is published is
- * durable: two atomic loads. What it finds not to be it flushes, also when the
- * process that wrote it is dead, and after a flush that failed it tries again, unless the database
- * is poisoned. A handle of another durability does so from its first 'interval' write on, until all
- * is durable. The timer keeps no process alive; what is left when nobody has the file open is
- * flushed by the next one that opens it.
+ * Once an interval it looks: a few atomic loads, no system call. An 'interval' write that it finds
+ * not to be durable it flushes, also when the process that wrote it is dead; 'manual' writes are
+ * left alone. After a flush that failed it tries again, unless the database is poisoned. The timer
+ * keeps no process alive; what is left when nobody has the file open is flushed by the next one
+ * that opens it.
  */
 
 import type { Pager } from '../pager/pager.ts';
 import type { Durability } from '../pager/write-session.ts';
 import { tellStorageFault } from './diagnostics.ts';
+
+/** Nothing was published for so long: nobody writes. In milliseconds. */
+const IDLE_MS = 1000;
 
 /** Handles with something to flush, for the end of the process. */
 const unflushed = new Set<Flusher>();
@@ -24,17 +27,20 @@ function flushAtExit(): void {
 
 export class Flusher {
   private readonly pager: Pager;
-  private readonly intervalMs: number;
-  /** It looks for as long as the handle is open. */
-  private readonly always: boolean;
   private timer: NodeJS.Timeout | undefined;
-  private flushing = false;
+  private isBusy = false;
+  /** The snapshot published last, when it was seen first, and whether it has been confirmed. */
+  private newest = 0;
+  private since = 0;
+  private isConfirmed = true;
 
-  constructor(pager: Pager, durability: Durability, intervalMs: number, readOnly: boolean) {
+  constructor(pager: Pager, intervalMs: number, readOnly: boolean) {
     this.pager = pager;
-    this.intervalMs = intervalMs;
-    this.always = durability === 'interval' && !readOnly;
-    if (this.always) this.start();
+    if (readOnly) return;
+    this.timer = setInterval(() => {
+      void this.look();
+    }, intervalMs);
+    this.timer.unref();
   }
 
   /** A commit was published. */
@@ -45,7 +51,6 @@ export class Flusher {
       watchingExit = true;
       process.on('exit', flushAtExit);
     }
-    if (durability === 'interval') this.start();
   }
 
   /** Here and now; a failure is told on the diagnostics channel, there is nobody to throw to. */
@@ -64,29 +69,29 @@ export class Flusher {
     unflushed.delete(this);
   }
 
-  private start(): void {
-    if (this.timer !== undefined) return;
-    this.timer = setInterval(() => {
-      void this.look();
-    }, this.intervalMs);
-    this.timer.unref();
-  }
-
   private async look(): Promise<void> {
     const { pager } = this;
-    if (this.flushing || pager.closed || pager.poisoned) return;
-    if (pager.isDurable) {
-      unflushed.delete(this);
-      if (!this.always) this.stop();
-      return;
-    }
-    this.flushing = true;
+    if (this.isBusy || pager.closed || pager.poisoned) return;
+    this.isBusy = true;
     try {
-      await pager.flush();
+      if (pager.isFlushDue) await pager.flush();
+      else if (pager.isDurable) await this.lookAtDurable();
     } catch (error) {
       if (!pager.closed) tellStorageFault(pager.path, error);
     } finally {
-      this.flushing = false;
+      this.isBusy = false;
+    }
+  }
+
+  private async lookAtDurable(): Promise<void> {
+    unflushed.delete(this);
+    const { published } = this.pager.lock;
+    if (published !== this.newest) {
+      this.newest = published;
+      this.since = performance.now();
+      this.isConfirmed = false;
+    } else if (!this.isConfirmed && performance.now() - this.since >= IDLE_MS) {
+      this.isConfirmed = await this.pager.confirmWhenIdle();
     }
   }
 }

@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type Database, open } from '../../src/index.ts';
-import { type Ending, newFolder, program, sleep, until } from '../support/process-children.ts';
+import { type Ending, newFolder, program } from '../support/process-children.ts';
 import {
   checkState,
   ownTransactions,
@@ -147,46 +147,4 @@ describe('a worker thread', () => {
     },
     60_000,
   );
-});
-
-describe("durability 'interval'", () => {
-  test('a write is published at once and durable after the interval, without anybody asking', async () => {
-    const path = newDatabase();
-    const { db } = survivor(path);
-    const writing = open(path, { durability: 'interval', flushInterval: 300 });
-    opened.push(writing);
-    const stores = storesOf(writing);
-    await writing.write((tx) => step(tx, stores, 1));
-    const at = db.stats();
-    expect(at.transaction).toBe(writing.lastTransaction);
-    expect(at.durableTransaction).toBeLessThan(at.transaction);
-    await until(() => db.stats().durableTransaction === at.transaction, 5000);
-  });
-
-  test('flush and a write with durability commit make durable what other processes published', async () => {
-    const path = newDatabase();
-    const { db, stores } = survivor(path);
-    const options = { count: 3, open: { durability: 'manual' } };
-    const writer = program(here, 'writer.mjs', [path, 1, options]);
-    await writer.line('ack 1 3');
-    await writer.kill();
-    expect(db.stats().durableTransaction).toBeLessThan(db.lastTransaction);
-    await db.flush();
-    expect(db.stats().durableTransaction).toBe(db.lastTransaction);
-    expect(await check(db, stores, writer.lines)).toBe(3);
-  });
-
-  // Not yet: a handle flushes what it wrote itself. To be `test` when it does.
-  test('what a killed process published is made durable by the timer of another that has it open', async () => {
-    const path = newDatabase();
-    const other = open(path, { durability: 'interval', flushInterval: 50 });
-    opened.push(other);
-    const options = { count: 3, pause: 0, open: { durability: 'interval', flushInterval: 60_000 } };
-    const writer = program(here, 'writer.mjs', [path, 1, options]);
-    await writer.line('ack 1 3');
-    await writer.kill();
-    await sleep(1500);
-    const { transaction, durableTransaction } = other.stats();
-    expect(durableTransaction).toBe(transaction);
-  });
 });
