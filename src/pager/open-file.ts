@@ -9,6 +9,8 @@ import { CorruptionError, DatabaseLockedError } from '../errors.ts';
 import { Geometry } from '../format/geometry.ts';
 import {
   LOCK_BYTE,
+  LOCK_FILE_MAGIC,
+  LOCK_FILE_VERSION,
   lockFileBytes,
   SESSIONS,
   SLOTS_PER_SESSION,
@@ -120,12 +122,17 @@ function takeOpenerLock(storage: Storage, timeoutMs: number): void {
   }
 }
 
+/** The first words of the lock file, undefined when there is none that could be read. */
+function lockFileHeader(storage: Storage): Int32Array | undefined {
+  const isLong = storage.sharedBytes() >= lockFileBytes(1);
+  return isLong ? storage.openShared(lockFileBytes(1), false) : undefined;
+}
+
 /** The lock file as it is, undefined when there is none that could be read. */
 function existingLockFile(storage: Storage): LockWords | undefined {
   const bytes = storage.sharedBytes();
-  if (bytes < lockFileBytes(1)) return undefined;
-  const header = storage.openShared(lockFileBytes(1), false);
-  if (header === undefined) return undefined;
+  const header = lockFileHeader(storage);
+  if (header === undefined || layoutVersion(header) !== LOCK_FILE_VERSION) return undefined;
   // How many slots it has was chosen by whoever made it.
   const slots = Atomics.load(header, WORD.readerSlots);
   if (slots < 1 || lockFileBytes(slots) > bytes) return undefined;
@@ -133,7 +140,21 @@ function existingLockFile(storage: Storage): LockWords | undefined {
   return words === undefined ? undefined : new LockWords(words, slots);
 }
 
+/** Of whatever version of this library the lock file is; 0 when it is none. */
+function layoutVersion(header: Int32Array): number {
+  return header[WORD.magic] === LOCK_FILE_MAGIC ? header[WORD.version]! : 0;
+}
+
 function joinLockFile(storage: Storage, identity: LockFileIdentity): LockWords {
+  const header = lockFileHeader(storage);
+  const version = header === undefined ? 0 : layoutVersion(header);
+  if (version !== 0 && version !== LOCK_FILE_VERSION) {
+    throw new DatabaseLockedError(
+      `${storage.path} is open in another process with another version of coppice, whose lock ` +
+        `file has layout ${version}; this one has ${LOCK_FILE_VERSION}. Use the same version in ` +
+        'all processes that have it open at one time.',
+    );
+  }
   const lock = existingLockFile(storage);
   const belongs = lock?.belongsTo(identity) === true;
   if (belongs && storage.isLocked(slotByte(lock.session, 0), SLOTS_PER_SESSION)) return lock;

@@ -7,7 +7,7 @@ import {
   StorageFaultError,
 } from '../../src/errors.ts';
 import { META_SLOT_BYTES, META_SLOT_OFFSETS } from '../../src/format/geometry.ts';
-import { LOCK_BYTE, WORD } from '../../src/format/lock-file.ts';
+import { LOCK_BYTE, LOCK_FILE_VERSION, WORD } from '../../src/format/lock-file.ts';
 import { decodeMeta, encodeMeta, META_KIND, type Meta } from '../../src/format/meta.ts';
 import { native } from '../../src/pager/native.ts';
 import { openFile } from '../../src/pager/open-file.ts';
@@ -402,6 +402,17 @@ describe('not alone', () => {
     expect(() => world.open()).toThrow(DatabaseLockedError);
     world.machine.shared = shared;
     world.open().pager.close();
+  });
+
+  test('with a lock file of another version the opener is refused, and told so', () => {
+    const { world, second } = twoCommits();
+    const words = new Int32Array(world.machine.shared!);
+    words[WORD.version]! += 1;
+    expect(() => world.open()).toThrow(/another version of coppice, whose lock file has layout 3/);
+    world.machine.locks.clear();
+    // Alone, it is made new.
+    expect(world.open().published.id).toBe(second);
+    expect(new Int32Array(world.machine.shared!)[WORD.version]).toBe(LOCK_FILE_VERSION);
   });
 
   test('while another one is opening, an opener is refused after lockTimeout', () => {
