@@ -52,6 +52,8 @@ export class Database implements Disposable, AsyncDisposable {
   /** The real path of the file, symlinks resolved; ':memory:' for one without. */
   readonly path: string;
   readonly readOnly: boolean;
+  /** The longest key, in bytes as its codec encodes it. Longer ones are KEY_TOO_LARGE. */
+  readonly maxKeyBytes: number;
   private readonly pager: Pager;
   private readonly options: CheckedOptions;
   private readonly pins: PinnedSnapshots;
@@ -70,6 +72,7 @@ export class Database implements Disposable, AsyncDisposable {
     this.options = options;
     this.path = pager.path;
     this.readOnly = options.readOnly;
+    this.maxKeyBytes = pager.pages.geometry.maxKeyBytes;
     this.pins = new PinnedSnapshots(pager);
     this.latest = new LatestReader(pager, this.pins, this, this.abandoned);
     const { flushInterval, readOnly } = options;

@@ -386,6 +386,19 @@ describe('reads and writes', () => {
     });
   }
 
+  test.each([4096, 65536] as const)('the longest key, of pages of %i bytes', async (pageSize) => {
+    const db = openFresh(':memory:', { pageSize });
+    const store = db.store('longest', { key: 'bytes', value: 'bytes' });
+    const { maxKeyBytes } = db;
+    expect(maxKeyBytes).toBeGreaterThan(pageSize / 2 - 120);
+    const longest = new Uint8Array(maxKeyBytes).fill(7);
+    await store.put(longest, new Uint8Array(1));
+    expect(store.has(longest)).toBe(true);
+    const refusal = coded('KEY_TOO_LARGE', `${maxKeyBytes + 1} bytes`, `at most ${maxKeyBytes}.`);
+    const longer = new Uint8Array(maxKeyBytes + 1).fill(7);
+    await expectRefusal(() => store.put(longer, new Uint8Array(1)), refusal);
+  });
+
   test('the same inside a transaction costs that call only, when it is caught', async () => {
     await db.write((tx) => {
       tx.put(store, 'before', 1);
