@@ -137,6 +137,8 @@ Failure WriterLock::startWaiting() {
     }
     waiterRuns_ = true;
   }
+  // The place in the line is taken now, not when the thread gets to run: until then others pass.
+  if (Failure failure = tryLock(number_, true, kNextByte, &atTurnstile_)) return failure;
   waiting_ = true;
   work_.notify_one();
   return {};
@@ -144,9 +146,13 @@ Failure WriterLock::startWaiting() {
 
 Failure WriterLock::passTurnstile(Guard& guard, bool* locked) {
   *locked = false;
-  guard.unlock();
-  Failure failure = lockWaiting(number_, kNextByte);
-  guard.lock();
+  Failure failure;
+  if (!atTurnstile_) {
+    guard.unlock();
+    failure = lockWaiting(number_, kNextByte);
+    guard.lock();
+  }
+  atTurnstile_ = false;
   if (failure || closed_ || requests_.empty()) {
     if (!failure) unlock(number_, kNextByte);
     return failure;

@@ -79,6 +79,7 @@ class WriterLock : public std::enable_shared_from_this<WriterLock> {
   Requests requests_;
   size_t count_ = 0;
   bool waiting_ = false;
+  bool atTurnstile_ = false;  // `next` is held by the request that began the wait
   bool closed_ = false;
   bool waiterRuns_ = false;
   bool watcherRuns_ = false;

@@ -129,9 +129,10 @@ test.each([
     if (!results.every(({ counted }) => counted)) {
       return note('this kernel does not count queues for a processor: turns were not judged');
     }
-    // A machine below this one, if it is virtual, takes processors away uncounted, now and then.
+    // A machine below this one, if it is virtual, takes processors away uncounted, now and then: one
+    // wait in a hundred is not judged. What none may do is in the next test.
     excess.sort((a, b) => a - b);
-    expect(excess[Math.floor(excess.length * 0.999) - 1]).toBeLessThanOrEqual(mostTurns);
+    expect(excess[Math.floor(excess.length * 0.99) - 1]).toBeLessThanOrEqual(mostTurns);
   },
   120_000,
 );
