@@ -18,8 +18,8 @@ afterAll(() => {
 });
 
 /** A folder of its own, removed after the tests of the file. */
-export function newFolder(name: string): string {
-  const folder = mkdtempSync(join(tmpdir(), `coppice-${name}-`));
+export function newFolder(name: string, parent: string = tmpdir()): string {
+  const folder = mkdtempSync(join(parent, `coppice-${name}-`));
   folders.push(folder);
   return folder;
 }
