@@ -164,7 +164,11 @@ export function finishDeadCommit(
       if (published !== lock.durableEntry) {
         rewriteSince(storage, pages, lock.entryRoots(published), since, job);
       }
-      job.zero(META_SLOT_OFFSETS[slot]!, META_SLOT_BYTES).flush();
+      // The filesystem may have been lost and mounted again, with a lock file older than the disk: what
+      // it says was begun was given up, and the slot has been D's since.
+      const later = meta !== undefined && meta.transaction !== id && meta.transaction >= since;
+      if (!later) job.zero(META_SLOT_OFFSETS[slot]!, META_SLOT_BYTES);
+      job.flush();
     }
     job.store(WORD.commitInProgress, 0);
     if (shortId(id) !== lock.published) job.store(entryAt(entry) + ENTRY.state, 0);

@@ -9,6 +9,7 @@ import {
 import { META_SLOT_BYTES, META_SLOT_OFFSETS } from '../../src/format/geometry.ts';
 import { LOCK_BYTE, LOCK_FILE_VERSION, WORD } from '../../src/format/lock-file.ts';
 import { decodeMeta, encodeMeta, META_KIND, type Meta } from '../../src/format/meta.ts';
+import { LockWords } from '../../src/pager/lock-words.ts';
 import { native } from '../../src/pager/native.ts';
 import { openFile } from '../../src/pager/open-file.ts';
 import { Pager } from '../../src/pager/pager.ts';
@@ -431,6 +432,28 @@ describe('not alone', () => {
       if (!died) return;
     }
     throw new Error('an opener takes more than 20 steps');
+  });
+});
+
+describe('alone, in the boot in which the filesystem was lost and mounted again', () => {
+  test('an older lock file says that an aborted commit goes to a slot: the newer meta there stays', () => {
+    const { world, second } = twoCommits();
+    const process = world.open();
+    // As the lock file reached the disk: in the middle of a commit that was aborted then.
+    const shared = world.machine.shared!.slice(0);
+    const old = new LockWords(new Int32Array(shared), SIM.maxReaders);
+    const slot = (old.entryMetaSlot(old.durableEntry) + 1) % 3;
+    const aborted = old.retain({ ...process.published, id: second + 1 }, slot);
+    old.store(WORD.commitInProgress, aborted + 1);
+    process.pager.abort(process.pager.beginWriteSync());
+    const third = process.commit(new Map([[3, 50]]));
+    expect(world.slotOf(third)).toBe(slot);
+    const { bootId } = world.machine;
+    world.loseMachine();
+    Object.assign(world.machine, { bootId, shared });
+    const after = world.open();
+    expect(after.published.id).toBe(third);
+    after.check(after.published, world.history.stateOf(third));
   });
 });
 
