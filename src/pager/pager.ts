@@ -240,6 +240,7 @@ export class Pager {
 
   /** Pages for a check: each is verified whenever it is touched. */
   strictPages(): MappedPages {
+    this.pages.healFaults();
     return this.pages.strict();
   }
 

@@ -54,13 +54,20 @@ export class EntryIterator<K, V, T> implements IterableIterator<T> {
     if (this.left === 0) return this.finish();
     try {
       const moved = this.cursor === undefined ? this.begin() : this.step(this.cursor);
-      if (!moved) return this.finish();
+      // Before it ends, too: a page that could not be read is one of zeros, and has no entries.
+      if (!moved) {
+        this.iteration!.check();
+        return this.finish();
+      }
       this.left--;
       const value = this.projection(this);
       this.iteration!.check();
       return { done: false, value };
     } catch (error) {
+      const { iteration } = this;
       this.finish();
+      // What went wrong with zeros that stand for a page is that it could not be read.
+      iteration?.check();
       throw error;
     }
   }

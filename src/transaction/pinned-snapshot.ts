@@ -66,6 +66,7 @@ export class PinnedSnapshots {
 
   /** The newest snapshot, kept until `release`. Throws READERS_FULL. */
   acquire(): PinnedSnapshot {
+    this.pager.pages.healFaults();
     const roots = this.pager.readers.pin();
     let pinned = this.byId.get(roots.id);
     if (pinned === undefined) {

@@ -108,9 +108,18 @@ export class LoopDisk {
   async evict(path: string): Promise<void> {
     await this.tell('evict', path);
   }
-  /** The length of the file behind the device: past it nothing can be read. */
-  async setImageBytes(bytes: number): Promise<void> {
-    await this.tell('image', bytes);
+  /** The device ends at that byte: nothing past it can be read or written. 0: as it was made. */
+  async endAt(bytes: number): Promise<void> {
+    await this.tell('end', bytes);
+  }
+  /** Where on the device a byte of a file lies, which must have reached it. */
+  placeOf(path: string, byte: number): number {
+    const shown = execFileSync('filefrag', ['-v', '-b1', this.seen(path)], { encoding: 'utf8' });
+    for (const [, first, last, place] of shown.matchAll(/^ *\d+: *(\d+)\.\. *(\d+): *(\d+)/gm)) {
+      if (byte >= Number(first) && byte <= Number(last))
+        return Number(place) + byte - Number(first);
+    }
+    throw new Error(`byte ${byte} of ${path} lies nowhere: ${shown}`);
   }
 
   /**
@@ -140,7 +149,7 @@ export class LoopDisk {
 function whatIsMissing(): string | undefined {
   if (process.platform !== 'linux' || !isRoot) return 'not root on Linux';
   if (!existsSync('/dev/loop-control')) return 'no loop devices here';
-  for (const tool of ['mkfs.ext4', 'nsenter']) {
+  for (const tool of ['mkfs.ext4', 'nsenter', 'filefrag']) {
     try {
       execFileSync('sh', ['-c', `command -v ${tool}`], { stdio: 'pipe' });
     } catch {

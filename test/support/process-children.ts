@@ -110,6 +110,11 @@ export class Child {
     this.process.stdin?.write(`${line}\n`);
   }
 
+  /** Nothing more will be said to it. */
+  end(): void {
+    this.process.stdin?.end();
+  }
+
   signal(signal: NodeJS.Signals): void {
     if (this.running) this.process.kill(signal);
   }

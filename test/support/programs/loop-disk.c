@@ -15,7 +15,7 @@
 //     restore                   gives the device, unmounted, exactly that again
 //     keep FILE                 writes what save has kept to a file
 //     evict FILE                drops what is cached of a file and no process has mapped and touched
-//     image BYTES               sets the length of IMAGE: past it the device cannot be read
+//     end BYTES                 the device ends there: past it nothing can be read; 0: as it was
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -229,6 +229,13 @@ static const char* onFile(const char* path, const char* command) {
   return failed ? command : NULL;
 }
 
+static const char* endAt(uint64_t bytes) {
+  struct loop_info64 info;
+  if (ioctl(device, LOOP_GET_STATUS64, &info) != 0) return "LOOP_GET_STATUS64";
+  info.lo_sizelimit = bytes;
+  return ioctl(device, LOOP_SET_STATUS64, &info) == 0 ? NULL : "LOOP_SET_STATUS64";
+}
+
 static const char* obey(char** words, int count) {
   const char* command = words[0];
   const char* folder = count > 1 ? words[1] : "";
@@ -241,7 +248,7 @@ static const char* obey(char** words, int count) {
   if (strcmp(command, "save") == 0) return save();
   if (strcmp(command, "restore") == 0) return restore();
   if (strcmp(command, "keep") == 0) return keep(folder);
-  if (strcmp(command, "image") == 0) return ftruncate(image, atoll(folder)) == 0 ? NULL : "ftruncate";
+  if (strcmp(command, "end") == 0) return endAt(strtoull(folder, NULL, 10));
   if (strcmp(command, "storm") == 0 && count > 5) {
     state = (uint32_t)strtoul(words[4], NULL, 10) | 1;
     return storm(folder, atoi(third), atoi(words[3]), words + 5, count - 5);
