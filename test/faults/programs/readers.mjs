@@ -2,7 +2,9 @@
 // as told on stdin; answers 'COMMAND [RESULT, ...]' with the code of the error, or what was read.
 //     fill N    2,000 values, about N MiB
 //     all       every value, from the newest snapshot       old     from the first snapshot
-//     each      how many keys were read right, and how many were STORAGE_FAULT; the first otherwise
+//     each      of every eleventh key: how many were read right, and how many were STORAGE_FAULT; or
+//               the first that was neither
+//     warm      the first hundred keys
 //     get       one key after another, how many are there
 //     begin     takes an iterator a few steps                rest    the rest of it
 //     verify    backup   compact   put   flush   close           soft    a put that is only published
@@ -32,7 +34,7 @@ const work = {
   old: () => sum(snapshot.range(data)),
   each: () => {
     const counts = [0, 0];
-    for (let k = 0; k < 2000; k++) {
+    for (let k = 0; k < 2000; k += 11) {
       try {
         const value = data.get(k);
         if (value === undefined || value[0] !== (k & 0xff) || value.at(-1) !== (k & 0xff)) return k;
@@ -43,6 +45,10 @@ const work = {
       }
     }
     return counts;
+  },
+  warm: () => {
+    for (let k = 0; k < 100; k++) data.get(k);
+    return 'warm';
   },
   get: () => {
     let found = 0;
