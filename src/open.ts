@@ -9,6 +9,7 @@ import {
   DatabaseNotFoundError,
   DiskFullError,
   NotADatabaseError,
+  StorageFaultError,
 } from './errors.ts';
 import { DEFAULT_PAGE_SIZE, SEGMENT_BYTES } from './format/geometry.ts';
 import { type CheckedOptions, checkOpenOptions, type OpenOptions } from './options.ts';
@@ -182,6 +183,12 @@ function cannotOpen(path: string, options: CheckedOptions, error: unknown): unkn
   const code = String(error.code);
   if (isNativeError(error) && isDiskFull(error)) {
     return new DiskFullError(0, `${path}: no room on the disk to make a database.`, error);
+  }
+  if (code === 'EIO' && isNativeError(error) && error.syscall === 'pread') {
+    return new StorageFaultError(
+      `${path}: its meta slots could not be read: the disk failed.`,
+      error,
+    );
   }
   const denied = code === 'EACCES' || code === 'EPERM' || code === 'EROFS';
   const hint =

@@ -85,7 +85,7 @@ test('open does not step back from a state whose pages cannot be read', async ()
   // All but the three meta slots, and these too.
   for (const byte of [3 * 4096, 0]) {
     await breakDisk(here, byte);
-    expect(await here.start(0).then(String, String)).toMatch(/STORAGE_FAULT|CANNOT_OPEN/);
+    expect(await here.start(0).then(String, String)).toMatch(/StorageFaultError/);
     await disk.endAt(0);
   }
   const again = await here.start(0);

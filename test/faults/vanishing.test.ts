@@ -5,8 +5,9 @@
 
 import { readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { newFolder } from '../support/process-children.ts';
+import { Child, killAtLibrary, newFolder } from '../support/process-children.ts';
 import { each, Readers } from './asking.ts';
 
 const folder = newFolder('vanishing');
@@ -61,6 +62,27 @@ test('under iterators that are half way through: STORAGE_FAULT, and the next one
     await readers.ask('all');
     expect(await readers.ask('all')).toEqual(sums);
   }
+  each(await readers.lives(), 'closed');
+});
+
+test("when a dead writer's commit has to be finished: STORAGE_FAULT, and finished when the file is whole", async () => {
+  const library = killAtLibrary();
+  if (library === undefined) return;
+  const path = await create();
+  const readers = await Readers.start(path, 1);
+  const sums = await readers.ask('all');
+  const writer = fileURLToPath(new URL('../processes/programs/writer.mjs', import.meta.url));
+  const parameters = [writer, path, '1', '{"pause":0,"bytes":100000}'];
+  const env = { LD_PRELOAD: library, COPPICE_KILL_AT: 'msync:before:6' };
+  const { signal } = await new Child(process.execPath, parameters, env).ended();
+  expect(signal).toBe('SIGKILL');
+  const mend = cutTo(path, 0.3);
+  for (let i = 0; i < 2; i++) each(await readers.ask('put'), FAULT);
+  mend();
+  await readers.ask('all');
+  expect(await readers.ask('all')).toEqual(sums);
+  each(await readers.ask('put'), 'put');
+  each(await readers.ask('verify'), 'sound');
   each(await readers.lives(), 'closed');
 });
 
