@@ -125,17 +125,29 @@ describe('the handler', () => {
     },
   );
 
-  test('passes faults outside our mappings to whoever handled them before', async () => {
-    const program = startCommand(
-      process.execPath,
-      fixture('foreign-handler.mjs'),
-      'outside',
-      newPath(),
-      newPath(),
-    );
+  test.each(['outside', 'worker', 'sent-handled'])(
+    'passes faults outside our mappings, and what was sent, to whoever handled them before (%s)',
+    async (mode) => {
+      const program = start('foreign-handler.mjs', mode, newPath(), newPath());
+      const { code, text } = await program.ended();
+      if (text === 'no compiler\n') return;
+      expect([code, text]).toEqual([42, '']);
+    },
+  );
+
+  test('works behind one that came later and passes on what is not its own', async () => {
+    const program = start('foreign-handler.mjs', 'chained', newPath(), newPath());
     const { code, text } = await program.ended();
     if (text === 'no compiler\n') return;
-    expect([code, text]).toEqual([42, '']);
+    expect([code, text]).toEqual([0, 'read 0\n']);
+  });
+
+  test('and one that passes to each other go round once: then it is the default', async () => {
+    if (sanitized) return;
+    const program = start('foreign-handler.mjs', 'circle', newPath(), newPath());
+    const outcome = await program.ended();
+    if (outcome.text === 'no compiler\n') return;
+    expect(outcome).toMatchObject({ code: null, signal: 'SIGBUS', text: '' });
   });
 
   test('leaves a SIGBUS that nobody handles, or that was sent, to the default', async () => {
