@@ -5,6 +5,7 @@
 
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { LoopDisk } from '../support/loop-disk.ts';
 import { each, Readers } from './asking.ts';
@@ -121,4 +122,34 @@ test('on a disk that is gone a flush fails and poisons, in every process; after 
   each(await again.ask('verify'), 'sound');
   each(await again.ask('get'), 2000);
   each(await again.lives(), 'closed');
+}, 60_000);
+
+test('on ext4 mounted read-only it is refused with a hint, and read with immutable: true, lock file or not', async () => {
+  const here = await place();
+  if (here === undefined) return;
+  const { disk, path } = here;
+  const program = fileURLToPath(new URL('programs/open-and-say.mjs', import.meta.url));
+  const look = async (options: object): Promise<readonly string[]> => {
+    const child = disk.run(process.execPath, [program, path, JSON.stringify(options)]);
+    return (await child.ended()).lines;
+  };
+  for (const withLockFile of [true, false]) {
+    if (!withLockFile) rmSync(disk.seen(`${path}-lock`));
+    await disk.umount();
+    await disk.mount('ro');
+    for (const options of [{}, { readOnly: true }]) {
+      const hint = 'readOnly' in options ? '.*give immutable: true' : '';
+      expect((await look(options))[0]).toMatch(
+        new RegExp(`^CANNOT_OPEN .*read-only \\(EROFS\\).*${hint}`),
+      );
+    }
+    expect(await look({ readOnly: true, immutable: true })).toEqual([
+      'entries 2000',
+      expect.stringMatching(/^write READ_ONLY /),
+    ]);
+    await disk.remount('rw');
+  }
+  const again = await here.start(0);
+  each(await again.ask('put'), 'put');
+  await again.lives();
 }, 60_000);
