@@ -164,8 +164,8 @@ export function finishDeadCommit(
       if (published !== lock.durableEntry) {
         rewriteSince(storage, pages, lock.entryRoots(published), since, job);
       }
-      // The filesystem may have been lost and mounted again, with a lock file older than the disk: what
-      // it says was begun was given up, and the slot has been D's since.
+      // The filesystem may have been lost and mounted again, with a lock file older than the disk:
+      // what it says was begun was given up, and the slot has been D's since.
       const later = meta !== undefined && meta.transaction !== id && meta.transaction >= since;
       if (!later) job.zero(META_SLOT_OFFSETS[slot]!, META_SLOT_BYTES);
       job.flush();

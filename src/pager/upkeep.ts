@@ -137,6 +137,8 @@ export class Upkeep {
       if (lock.commitInProgress >= 0) return;
       if (this.jobs.counts.count > 0) this.confirm();
       this.length.giveBack(this.turn.dropUnneeded(this.jobs.tip));
+    } catch (error) {
+      throw this.jobs.translate(error, 0);
     } finally {
       storage.releaseWriter();
     }

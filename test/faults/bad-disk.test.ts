@@ -124,6 +124,17 @@ test('on a disk that is gone a flush fails and poisons, in every process; after 
   each(await again.lives(), 'closed');
 }, 60_000);
 
+test('closing on a disk that is gone is an error with a name, and lets go of the files', async () => {
+  const here = await place();
+  if (here === undefined) return;
+  const readers = await here.start(1);
+  each(await readers.ask('put'), 'put');
+  await here.disk.cut();
+  for (const answer of await readers.ask('close')) expect(answer).toMatch(/^(closed|IO)$/);
+  await here.disk.powerUp();
+  each(await (await here.start(0)).ask('get'), 2000);
+}, 60_000);
+
 test('on ext4 mounted read-only it is refused with a hint, and read with immutable: true, lock file or not', async () => {
   const here = await place();
   if (here === undefined) return;
