@@ -22,7 +22,16 @@ interface Tally {
   whileWriting: number;
   inRecovery: number;
   atFlush: number;
+  afterKill: number;
 }
+
+const noTally = (): Tally => ({
+  steppedBack: 0,
+  whileWriting: 0,
+  inRecovery: 0,
+  atFlush: 0,
+  afterKill: 0,
+});
 
 /** Lets two writers work until the power fails. */
 async function writeUntilCut(machine: PowerMachine, dice: Dice, tally: Tally): Promise<void> {
@@ -59,6 +68,27 @@ async function writeUntilCut(machine: PowerMachine, dice: Dice, tally: Tally): P
   tally.whileWriting++;
 }
 
+/**
+ * A writer is killed, and the next opener goes on from what is in the page cache, with the lock file or
+ * without: what it says it has found survives the cut that follows at once.
+ */
+async function killThenCut(machine: PowerMachine, dice: Dice, tally: Tally): Promise<void> {
+  const { disk, path } = machine;
+  const durability = dice.pick(['commit', 'interval', 'manual']);
+  machine.tell(0, 'write', { durability, flushInterval: 20, sizes: 100_000, pause: 0 });
+  await machine.workers[0].line('opened');
+  await new Promise((resolve) => setTimeout(resolve, dice.below(30)));
+  await machine.kill(0);
+  if (dice.next() < 0.6) rmSync(disk.seen(`${path}-lock`), { force: true });
+  const from = machine.workers[1].lines.length;
+  machine.tell(1, 'recover');
+  await machine.workers[1].line('recovered');
+  await disk.storm(2, 0, dice.below(2 ** 31), [`${path}-lock`]);
+  await machine.idle(1);
+  machine.judge(1, 'recovered', from);
+  tally.afterKill++;
+}
+
 /** Opens, and cuts the power while it does, or just after. */
 async function openUntilCut(machine: PowerMachine, dice: Dice, tally: Tally): Promise<void> {
   const worker = dice.below(2) === 0 ? 0 : 1;
@@ -81,7 +111,8 @@ async function powerUp(machine: PowerMachine, dice: Dice, metadata: boolean): Pr
 
 /** One round: work, cut, and now and then cuts while it recovers. Throws when something is wrong. */
 async function round(machine: PowerMachine, dice: Dice, metadata: boolean, tally: Tally) {
-  await writeUntilCut(machine, dice, tally);
+  if (dice.next() < 0.08) await killThenCut(machine, dice, tally);
+  else await writeUntilCut(machine, dice, tally);
   await powerUp(machine, dice, metadata);
   while (dice.next() < 0.25) {
     await openUntilCut(machine, dice, tally);
@@ -110,7 +141,7 @@ describe('a power cut', () => {
       const machine = await PowerMachine.make({ bytes: 40 * MIB, make, mount });
       if (machine === undefined) return;
       const rounds = cases(50, 2500);
-      const tally: Tally = { steppedBack: 0, whileWriting: 0, inRecovery: 0, atFlush: 0 };
+      const tally = noTally();
       const start = performance.now();
       for (let at = firstRound; at < firstRound + rounds; at++) {
         try {
@@ -125,7 +156,8 @@ describe('a power cut', () => {
       const seconds = (performance.now() - start) / 1000;
       note(
         `${name}: ${tally.whileWriting} cuts under writers, ${tally.atFlush} of them by a writer ` +
-          `at a call, ${tally.inRecovery} during recovery; ${tally.steppedBack} stepped back; ` +
+          `at a call, ${tally.afterKill} after a kill, ${tally.inRecovery} during recovery; ` +
+          `${tally.steppedBack} stepped back; ` +
           `${machine.promised} transactions, ${seconds.toFixed(1)} s`,
       );
       expect(machine.failures).toEqual([]);
@@ -138,7 +170,7 @@ describe('a power cut', () => {
     const machine = await PowerMachine.make({ bytes: 40 * MIB, make, mount });
     if (machine === undefined) return;
     machine.lie();
-    const tally: Tally = { steppedBack: 0, whileWriting: 0, inRecovery: 0, atFlush: 0 };
+    const tally = noTally();
     const lost = async (): Promise<void> => {
       for (let at = 0; at < 12; at++) await round(machine, new Dice('lie', at), false, tally);
     };

@@ -34,7 +34,8 @@ const WORDS = { cut: 0, left: 1, call: 2, seed: 3, how: 4, lie: 5 } as const;
 export class PowerMachine {
   readonly disk: LoopDisk;
   readonly path: string;
-  readonly workers: readonly [Child, Child];
+  readonly workers: [Child, Child];
+  private readonly startWorker: (id: 1 | 2) => Child;
   /** The newest transaction that was acknowledged, and the newest that was begun. */
   promised = 0;
   begun = 0;
@@ -55,11 +56,12 @@ export class PowerMachine {
       COPPICE_CUT_CONTROL: control,
       COPPICE_CUT_BESIDE: `${this.path}-lock`,
     };
-    this.workers = [
-      disk.run(process.execPath, [program, '1'], env),
-      disk.run(process.execPath, [program, '2'], env),
-    ];
-    for (const worker of this.workers) worker.onLine((line) => this.note(line));
+    this.startWorker = (id) => {
+      const worker = disk.run(process.execPath, [program, String(id)], env);
+      worker.onLine((line) => this.note(line));
+      return worker;
+    };
+    this.workers = [this.startWorker(1), this.startWorker(2)];
   }
 
   /** With an empty database; undefined, with a note, where there can be no such disk. */
@@ -88,6 +90,13 @@ export class PowerMachine {
   async idle(worker: 0 | 1): Promise<void> {
     await this.workers[worker].line('idle');
     this.requireNoFailure();
+  }
+
+  /** Kills a worker with SIGKILL, and starts another in its place. */
+  async kill(worker: 0 | 1): Promise<void> {
+    await this.workers[worker].kill();
+    this.workers[worker] = this.startWorker(worker === 0 ? 1 : 2);
+    await this.workers[worker].line('ready');
   }
 
   /** The next call of a kind cuts the power. */

@@ -5,7 +5,7 @@
  */
 
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, truncateSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Child, isRoot, newFolder, note } from './process-children.ts';
@@ -29,13 +29,11 @@ const MEMORY = '/dev/shm';
 export class LoopDisk {
   /** Where it is mounted, in its namespace. */
   readonly folder: string;
-  readonly image: string;
   private readonly options: string;
   private readonly child: Child;
 
-  private constructor(child: Child, image: string, folder: string, options: string) {
+  private constructor(child: Child, folder: string, options: string) {
     this.child = child;
-    this.image = image;
     this.folder = folder;
     this.options = options;
   }
@@ -58,8 +56,10 @@ export class LoopDisk {
     mkdirSync(folder);
     const flag = options.cutFlag === undefined ? [] : [options.cutFlag];
     const child = new Child(compiled!, [image, ...flag]);
-    const disk = new LoopDisk(child, image, folder, options.mount ?? '-');
+    const disk = new LoopDisk(child, folder, options.mount ?? '-');
     const first = await child.line();
+    // The process has it open: it is gone with it, whatever becomes of this one.
+    rmSync(image);
     if (first === 'ok') await disk.mount();
     if (first === 'ok') return disk;
     note(`no loop device here (${first}): what needs a disk of its own was not tried`);

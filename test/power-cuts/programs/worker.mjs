@@ -20,6 +20,7 @@ import {
 
 const id = Number(parameters[0]);
 const IDS = [1, 2, 3];
+const parent = process.ppid;
 /**
  * What becomes of work when the disk is gone. CORRUPTION: the kernel drops pages that it cannot write,
  * and reads them again as they were before.
@@ -61,6 +62,8 @@ async function write(db, options) {
   say('opened');
   let unflushed = 0;
   for (;;) {
+    // Nobody is there to cut the power any more.
+    if (process.ppid !== parent) process.exit(1);
     const batch = [];
     const count = Math.random() < 0.3 ? 4 : 1;
     const more = durability !== 'commit' && Math.random() < 0.1 ? { durability: 'commit' } : {};
