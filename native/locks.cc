@@ -69,7 +69,9 @@ Failure unlockAll(int descriptor) {
 
 Failure isLocked(int descriptor, uint64_t byte, uint64_t count, bool* locked) {
   struct flock lock = range(F_WRLCK, kBase + byte, count);
-  if (fcntl(descriptor, F_OFD_GETLK, &lock) != 0) return Failure::of("fcntl");
+  while (fcntl(descriptor, F_OFD_GETLK, &lock) != 0) {
+    if (errno != EINTR) return Failure::of("fcntl");
+  }
   *locked = lock.l_type != F_UNLCK;
   return {};
 }

@@ -111,7 +111,8 @@ Napi::Value statusOf(Napi::Env env, int descriptor) {
   double filesystem = 0;
 #ifdef __linux__
   struct statfs volume = {};
-  if (fstatfs(descriptor, &volume) != 0) {
+  while (fstatfs(descriptor, &volume) != 0) {
+    if (errno == EINTR) continue;
     throwFailure(env, Failure::of("fstatfs"));
     return Napi::Value();
   }
