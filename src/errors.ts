@@ -268,6 +268,7 @@ export class DiskFullError extends CoppiceError {
 /** A call of the operating system failed. */
 export class IoError extends CoppiceError {
   readonly syscall: string;
+  /** As the operating system numbers it, above 0. */
   readonly errno: number;
   constructor(syscall: string, errno: number, message: string, cause?: unknown) {
     super('IO', message, cause);

@@ -45,7 +45,7 @@ export function diskFullError(path: string, bytes: number, cause: unknown): Copp
 export function ioError(path: string, error: NativeError): CoppiceError {
   return new IoError(
     error.syscall,
-    error.errno,
+    Math.abs(error.errno),
     `${path}: ${error.syscall} failed: ${error.message}.`,
     error,
   );
