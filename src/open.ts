@@ -8,6 +8,7 @@ import {
   CoppiceError,
   DatabaseNotFoundError,
   DiskFullError,
+  IoError,
   NotADatabaseError,
   StorageFaultError,
 } from './errors.ts';
@@ -176,7 +177,8 @@ function refuseNetwork(path: string, force: boolean): void {
   );
 }
 
-function cannotOpen(path: string, options: CheckedOptions, error: unknown): unknown {
+function cannotOpen(path: string, options: CheckedOptions, failure: unknown): unknown {
+  const error = failure instanceof IoError ? failure.cause : failure;
   if (error instanceof CoppiceError || !(error instanceof Error) || !('code' in error))
     return error;
   if (error instanceof TypeError || error instanceof RangeError) return error;

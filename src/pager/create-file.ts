@@ -4,7 +4,6 @@
  */
 
 import { randomBytes } from 'node:crypto';
-import { unlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Geometry, META_SLOT_BYTES, META_SLOT_OFFSETS } from '../format/geometry.ts';
 import { setMapWord } from '../format/map-page.ts';
@@ -15,6 +14,7 @@ import { Job } from './job.ts';
 import { MappedStorage } from './mapped-storage.ts';
 import { type DatabaseIdentity, metaBytes, reservationAfter } from './metas.ts';
 import { type NativeError, native } from './native.ts';
+import { discardFile } from './put-in-place.ts';
 import type { SnapshotRoots } from './snapshot.ts';
 import type { Storage } from './storage.ts';
 
@@ -31,7 +31,7 @@ export function createFile(path: string, pageSize: number): void {
     native().renameNoReplace(temporary, path);
   } catch (error) {
     storage.close();
-    unlinkSync(temporary);
+    discardFile(temporary);
     if ((error as NativeError).code !== 'EEXIST') throw error;
     return;
   }

@@ -1,11 +1,14 @@
 /** Storage on a real file: the addon, with paths and the lock file's name. */
 
 import { randomBytes } from 'node:crypto';
-import { renameSync, rmSync, statSync } from 'node:fs';
+import { renameSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { Segment } from '../format/segment.ts';
+import { ioError, isNativeError } from './failures.ts';
 import type { Job } from './job.ts';
-import type { FileStatus, Native, NativeFile, NativeSharedWords } from './native.ts';
+import type { FileStatus, Native, NativeError, NativeFile, NativeSharedWords } from './native.ts';
 import { native } from './native.ts';
+import { discardFile } from './put-in-place.ts';
 import type { Storage } from './storage.ts';
 
 /** How a file is opened. */
@@ -42,28 +45,28 @@ export class MappedStorage implements Storage {
   }
 
   status(): FileStatus {
-    return this.file.status();
+    return this.told(() => this.file.status());
   }
   sizeBytes(): number {
-    return this.file.sizeBytes();
+    return this.told(() => this.file.sizeBytes());
   }
   links(): number {
-    return this.file.links();
+    return this.told(() => this.file.links());
   }
   isInPlace(): boolean {
     if (this.isMemory) return true;
-    const found = statSync(this.path, { throwIfNoEntry: false, bigint: true });
-    const { device, inode } = this.file.status();
+    const found = this.told(() => statSync(this.path, { throwIfNoEntry: false, bigint: true }));
+    const { device, inode } = this.status();
     return found !== undefined && String(found.dev) === device && String(found.ino) === inode;
   }
   readAt(target: Uint8Array, fileOffset: number): number {
-    return this.file.readAt(target, fileOffset);
+    return this.told(() => this.file.readAt(target, fileOffset));
   }
   map(reserveBytes: number, segmentBytes: number): number {
-    return this.file.map(reserveBytes, segmentBytes);
+    return this.told(() => this.file.map(reserveBytes, segmentBytes));
   }
   window(index: number, windowBytes: number): Segment {
-    return new Segment(this.file.window(index, windowBytes));
+    return this.told(() => new Segment(this.file.window(index, windowBytes)));
   }
   grow(sizeBytes: number): void {
     this.file.grow(sizeBytes);
@@ -74,16 +77,19 @@ export class MappedStorage implements Storage {
 
   run(job: Job, written?: () => void): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.file.run(
-        this.stepsOf(job),
-        job.buffers,
-        this.shared?.words ?? null,
-        (error) => {
-          if (error === null) resolve();
-          else reject(error);
-        },
-        written ?? null,
-      );
+      const done = (error: NativeError | null): void => {
+        if (error === null) resolve();
+        else reject(error);
+      };
+      const words = this.shared?.words ?? null;
+      try {
+        this.file.run(this.stepsOf(job), job.buffers, words, done, written ?? null);
+      } catch (error) {
+        if (!isNativeError(error)) throw error;
+        // No thread could be made for it. It gives the writer lock back: so it has to be run.
+        this.runSync(job);
+        resolve();
+      }
     });
   }
   runSync(job: Job): void {
@@ -98,13 +104,13 @@ export class MappedStorage implements Storage {
   }
 
   tryLock(byte: number): boolean {
-    return this.writable ? this.file.tryLock(byte) : true;
+    return this.writable ? this.told(() => this.file.tryLock(byte)) : true;
   }
   unlock(byte: number): void {
-    if (this.writable) this.file.unlock(byte);
+    if (this.writable) this.told(() => this.file.unlock(byte));
   }
   isLocked(byte: number, count: number): boolean {
-    return this.writable ? this.file.isLocked(byte, count) : false;
+    return this.writable ? this.told(() => this.file.isLocked(byte, count)) : false;
   }
   acquireWriter(timeoutMs: number): Promise<void> {
     return new Promise((resolve, reject) => {
@@ -118,13 +124,13 @@ export class MappedStorage implements Storage {
     this.file.acquireWriterSync(timeoutMs);
   }
   tryAcquireWriter(): boolean {
-    return this.file.tryAcquireWriter();
+    return this.told(() => this.file.tryAcquireWriter());
   }
   releaseWriter(): void {
     this.file.releaseWriter();
   }
   writerIsAwaited(): boolean {
-    return this.file.writerIsAwaited();
+    return this.told(() => this.file.writerIsAwaited());
   }
 
   openShared(sizeBytes: number, create: boolean, replace = false): Int32Array | undefined {
@@ -144,18 +150,24 @@ export class MappedStorage implements Storage {
   }
   private replaceShared(lockPath: string, sizeBytes: number): NativeSharedWords {
     const temporary = `${lockPath}-new-${process.pid}-${randomBytes(6).toString('hex')}`;
+    let made: NativeSharedWords | undefined;
     try {
-      const made = this.addon.openShared(temporary, sizeBytes, { create: true, write: true });
+      made = this.addon.openShared(temporary, sizeBytes, { create: true, write: true });
       renameSync(temporary, lockPath);
+      // Whoever made the data file may have died, or failed, before its name was on the disk; it is
+      // before anything is promised. Who finds a lock file that belongs knows that this was done.
+      this.addon.syncDirectory(dirname(lockPath));
       return made;
     } catch (error) {
-      rmSync(temporary, { force: true });
+      made?.close();
+      discardFile(temporary);
       throw error;
     }
   }
   sharedBytes(): number {
     if (this.lockPath === undefined) return 0;
-    return statSync(this.lockPath, { throwIfNoEntry: false })?.size ?? 0;
+    const { lockPath } = this;
+    return this.told(() => statSync(lockPath, { throwIfNoEntry: false })?.size ?? 0);
   }
 
   faultWords(): Int32Array {
@@ -165,7 +177,7 @@ export class MappedStorage implements Storage {
     return this.file.remapFaults();
   }
   resident(fileOffset: number, lengthBytes: number): number {
-    return this.file.resident(fileOffset, lengthBytes);
+    return this.told(() => this.file.resident(fileOffset, lengthBytes));
   }
 
   hash(
@@ -208,5 +220,14 @@ export class MappedStorage implements Storage {
     this.file.close();
     this.shared?.close();
     this.shared = undefined;
+  }
+
+  /** What a user is told when a call fails whose failures nobody has to tell apart. */
+  private told<R>(call: () => R): R {
+    try {
+      return call();
+    } catch (error) {
+      throw isNativeError(error) ? ioError(this.path, error) : error;
+    }
   }
 }

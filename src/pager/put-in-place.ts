@@ -9,7 +9,7 @@
  * 2. What was not there is not replaced either: someone may have made it meanwhile.
  */
 
-import { renameSync } from 'node:fs';
+import { renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseLockedError } from '../errors.ts';
 import { LOCK_BYTE, SESSIONS, SLOTS_PER_SESSION } from '../format/lock-file.ts';
@@ -18,6 +18,18 @@ import { type NativeFile, native } from './native.ts';
 
 /** How often the file may come and go between two looks. */
 const MAX_TRIES = 10;
+
+/**
+ * Removes a file that does not get to its place after all. Throws nothing: why it does not is what
+ * is told.
+ */
+export function discardFile(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // It stays beside.
+  }
+}
 
 /** Throws DATABASE_LOCKED when the file at `path`, if there is one, is a database in use. */
 export function requireNotInUse(path: string): void {
@@ -63,13 +75,19 @@ function takeOld(path: string): NativeFile | undefined {
     if (isNativeError(error) && error.code === 'ENOENT') return undefined;
     throw error;
   }
-  const everySlot = SESSIONS * SLOTS_PER_SESSION;
-  if (!file.tryLock(LOCK_BYTE.opener) || file.isLocked(LOCK_BYTE.firstSlot, everySlot)) {
+  try {
+    const everySlot = SESSIONS * SLOTS_PER_SESSION;
+    if (file.tryLock(LOCK_BYTE.opener) && !file.isLocked(LOCK_BYTE.firstSlot, everySlot)) {
+      return file;
+    }
+  } catch (error) {
+    // Else the opener lock would stay taken.
     file.close();
-    throw new DatabaseLockedError(
-      `${path} is a database that is open, here or in another process, so it is not replaced. ` +
-        'Close it everywhere, or give another path.',
-    );
+    throw error;
   }
-  return file;
+  file.close();
+  throw new DatabaseLockedError(
+    `${path} is a database that is open, here or in another process, so it is not replaced. ` +
+      'Close it everywhere, or give another path.',
+  );
 }

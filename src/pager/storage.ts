@@ -2,7 +2,9 @@
  * The pager's only way to the file and to other processes. Two implementations: the mapped file
  * (mapped-storage.ts) and, in test/support, a recording one that can lose power at any point.
  *
- * All offsets and sizes are in bytes. Failures of the operating system come as NativeError.
+ * All offsets and sizes are in bytes. Failures of the operating system come as NativeError where
+ * they are told apart: from `grow`, `truncate`, `run`, `runSync`, `acquireWriter`,
+ * `acquireWriterSync` and `openShared`; else as what a user is told, an IoError.
  */
 
 import type { Segment } from '../format/segment.ts';
