@@ -148,7 +148,7 @@ function temporaryFolder(): string {
 
 /** The file of a backup: as readable as the database that it is made of. */
 function targetOf({ storage, path }: Pager, target: string): TargetFile {
-  const mode = path === ':memory:' ? undefined : statSync(path, { throwIfNoEntry: false })?.mode;
+  const mode = path === ':memory:' ? undefined : modeOf(path);
   const file = new TargetFile(target, 'backup', mode);
   if (file.target === `${storage.path}-lock`) {
     throw new DatabaseLockedError(
@@ -156,6 +156,14 @@ function targetOf({ storage, path }: Pager, target: string): TargetFile {
     );
   }
   return file;
+}
+
+function modeOf(path: string): number | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.mode;
+  } catch (error) {
+    throw failure(path, error);
+  }
 }
 
 async function* partsOf(file: TargetFile, lengthBytes: number): AsyncGenerator<PiecePart, void> {

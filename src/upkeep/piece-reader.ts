@@ -6,7 +6,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import type { BackupSource } from './backup-options.ts';
 import { orAborted } from './pace.ts';
-import { failure } from './target-file.ts';
+import { failure, readSome } from './target-file.ts';
 
 /** Read of a file at a time. */
 const READ_BYTES: number = 2 ** 20;
@@ -79,8 +79,8 @@ class FileBytes implements Bytes {
     try {
       this.handle ??= await open(this.path, 'r');
       const bytes = new Uint8Array(READ_BYTES);
-      const { bytesRead } = await this.handle.read(bytes, 0, READ_BYTES, null);
-      return bytesRead === 0 ? undefined : bytes.subarray(0, bytesRead);
+      const read = await readSome(this.handle, bytes, null);
+      return read === 0 ? undefined : bytes.subarray(0, read);
     } catch (error) {
       throw failure(this.path, error);
     }

@@ -44,7 +44,12 @@ export class RestoredFile {
     this.file = file;
     this.pace = pace;
     this.storage = new MappedStorage(file.path, { write: true, create: false, alone: true });
-    this.mappedBytes = this.storage.map(IMAGE_ADDRESS_SPACE, SEGMENT_BYTES);
+    try {
+      this.mappedBytes = this.storage.map(IMAGE_ADDRESS_SPACE, SEGMENT_BYTES);
+    } catch (error) {
+      this.storage.close();
+      throw error;
+    }
   }
 
   /** The hash of meta slots. */

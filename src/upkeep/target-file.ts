@@ -4,12 +4,13 @@
  */
 
 import { randomBytes } from 'node:crypto';
-import { lstatSync, realpathSync, rmSync, statSync } from 'node:fs';
+import { lstatSync, realpathSync, statSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
+import { constants } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { CannotOpenError, CoppiceError, DiskFullError, IoError } from '../errors.ts';
 import { isDiskFull, isNativeError } from '../pager/failures.ts';
-import { putInPlace, requireNotInUse } from '../pager/put-in-place.ts';
+import { discardFile, putInPlace, requireNotInUse } from '../pager/put-in-place.ts';
 
 /** What says that a path, not the disk, is at fault. */
 const OF_THE_PATH: readonly string[] = [
@@ -80,6 +81,11 @@ export class TargetFile {
       for (let done = 0; done < bytes.length; ) {
         const rest = bytes.length - done;
         const { bytesWritten } = await this.open.write(bytes, done, rest, fileOffset + done);
+        if (bytesWritten === 0) {
+          // Asked again and again, such a disk would be asked for ever.
+          const message = `${this.target}: write failed: none of ${rest} bytes was written.`;
+          throw new IoError('write', constants.errno.EIO, message);
+        }
         done += bytesWritten;
       }
     });
@@ -94,8 +100,7 @@ export class TargetFile {
   async read(length: number, fileOffset: number): Promise<Uint8Array> {
     return this.guarded(async () => {
       const bytes = new Uint8Array(length);
-      const { bytesRead } = await this.open.read(bytes, 0, length, fileOffset);
-      return bytes.subarray(0, bytesRead);
+      return bytes.subarray(0, await readSome(this.open, bytes, fileOffset));
     });
   }
 
@@ -117,7 +122,7 @@ export class TargetFile {
   /** Ends the work on it; removes the file unless it is in place. Throws nothing. */
   async discard(): Promise<void> {
     await this.close().catch(() => {});
-    if (!this.isInPlace) rmSync(this.path, { force: true });
+    if (!this.isInPlace) discardFile(this.path);
   }
 
   /** Runs `work` on the file; its failures become what a user is told of the target. */
@@ -138,6 +143,24 @@ export class TargetFile {
   private get open(): FileHandle {
     if (this.handle === undefined) throw new Error(`${this.path} is not open`);
     return this.handle;
+  }
+}
+
+/**
+ * Reads into `bytes` from `fileOffset`, null for where the last read ended; returns how many. Node
+ * makes every call again that a signal interrupted, but not this one.
+ */
+export async function readSome(
+  handle: FileHandle,
+  bytes: Uint8Array,
+  fileOffset: number | null,
+): Promise<number> {
+  for (;;) {
+    try {
+      return (await handle.read(bytes, 0, bytes.length, fileOffset)).bytesRead;
+    } catch (error) {
+      if (!isNativeError(error) || error.code !== 'EINTR') throw error;
+    }
   }
 }
 
