@@ -3,7 +3,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach } from 'vitest';
 
@@ -17,9 +17,9 @@ afterAll(() => {
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
 });
 
-/** A folder of its own, removed after the tests of the file. */
-export function newFolder(name: string, parent: string = tmpdir()): string {
-  const folder = mkdtempSync(join(parent, `coppice-${name}-`));
+/** A folder of its own, in `under`, removed after the tests of the file. */
+export function newFolder(name: string, under: string = tmpdir()): string {
+  const folder = mkdtempSync(join(under, `coppice-${name}-`));
   folders.push(folder);
   return folder;
 }
@@ -162,24 +162,30 @@ export function note(text: string): void {
   process.stderr.write(`note: ${text}\n`);
 }
 
-let preload: string | undefined;
+const preloads = new Map<string, string>();
 
 /**
- * A library that ends a process with SIGKILL at its N-th call of a kind (programs/kill-at.c);
- * undefined, with a note, where there is no C compiler.
+ * A library to be preloaded into a process, compiled from a file of C of a test folder; undefined,
+ * with a note that says what is not tried then, where there is no C compiler.
  */
-export function killAtLibrary(): string | undefined {
-  if (preload !== undefined) return preload;
-  const source = fileURLToPath(new URL('../processes/programs/kill-at.c', import.meta.url));
-  const made = join(newFolder('preload'), 'kill-at.so');
+export function preloaded(source: string, what: string): string | undefined {
+  const known = preloads.get(source);
+  if (known !== undefined) return known;
+  const path = fileURLToPath(new URL(`../${source}`, import.meta.url));
+  const made = join(newFolder('preload'), `${basename(source, '.c')}.so`);
   try {
-    execFileSync('cc', ['-shared', '-fPIC', '-O1', '-o', made, source, '-ldl'], { stdio: 'pipe' });
+    execFileSync('cc', ['-shared', '-fPIC', '-O1', '-o', made, path, '-ldl'], { stdio: 'pipe' });
   } catch (error) {
-    note(`no C compiler here: killing at named calls was not tried (${String(error)})`);
+    note(`no C compiler here: ${what} was not tried (${String(error)})`);
     return undefined;
   }
-  preload = made;
+  preloads.set(source, made);
   return made;
+}
+
+/** A library that ends a process with SIGKILL at its N-th call of a kind (programs/kill-at.c). */
+export function killAtLibrary(): string | undefined {
+  return preloaded('processes/programs/kill-at.c', 'killing at named calls');
 }
 
 export const isRoot: boolean = process.getuid?.() === 0;
