@@ -21,6 +21,12 @@ export interface StorageOptions {
   readonly alone?: boolean;
 }
 
+/**
+ * How long a thread stands in the addon at most when it waits for the writer lock: as long as it
+ * does, worker.terminate() and process.exit() wait for it.
+ */
+const SLICE_MS = 50;
+
 export class MappedStorage implements Storage {
   readonly path: string;
   readonly writable: boolean;
@@ -121,7 +127,16 @@ export class MappedStorage implements Storage {
     });
   }
   acquireWriterSync(timeoutMs: number): void {
-    this.file.acquireWriterSync(timeoutMs);
+    const deadline = performance.now() + timeoutMs;
+    for (let left = timeoutMs; ; left = deadline - performance.now()) {
+      try {
+        this.file.acquireWriterSync(Math.max(0, Math.min(left, SLICE_MS)));
+        return;
+      } catch (error) {
+        const late = isNativeError(error) && error.code === 'ETIMEDOUT';
+        if (!late || left <= SLICE_MS) throw error;
+      }
+    }
   }
   tryAcquireWriter(): boolean {
     return this.told(() => this.file.tryAcquireWriter());
