@@ -9,7 +9,7 @@
  * 2. What was not there is not replaced either: someone may have made it meanwhile.
  */
 
-import { renameSync, rmSync } from 'node:fs';
+import { renameSync, unlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseLockedError } from '../errors.ts';
 import { LOCK_BYTE, SESSIONS, SLOTS_PER_SESSION } from '../format/lock-file.ts';
@@ -25,9 +25,10 @@ const MAX_TRIES = 10;
  */
 export function discardFile(path: string): void {
   try {
-    rmSync(path, { force: true });
+    // No question before, as rmSync has it: that may fail where this would not.
+    unlinkSync(path);
   } catch {
-    // It stays beside.
+    // It is not there, or stays.
   }
 }
 

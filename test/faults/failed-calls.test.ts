@@ -25,8 +25,14 @@ const STORIES: readonly [story: string, scene: string, kind: string, action: str
   ['a target that cannot be locked is let go of', 'backup', 'lock', 'ENOLCK'],
   ['a disk that takes no byte of a backup is not asked for ever', 'backup', 'write', 'zero'],
   ['permissions that cannot be asked for are a typed error', 'backup', 'lookup', 'EIO'],
+  ['a growth step that finds no room is tried smaller', 'write', 'fallocate', 'ENOSPC'],
+  ['what cannot be looked at can still be removed', 'backup', 'lookup', 'EACCES'],
   ['a restore that cannot be mapped leaves nothing open', 'restore', 'map', 'ENOMEM'],
 ];
+
+const INVISIBLE: readonly string[] = ['EINTR', 'ENOSPC'];
+/** A disk that takes nothing once is asked again; one that never does is the story. */
+const FOR_EVER: readonly string[] = ['zero', 'EACCES'];
 
 describe('when a call fails', () => {
   let played: Played | undefined;
@@ -36,9 +42,8 @@ describe('when a call fails', () => {
     const scenes = [...new Set(STORIES.map(([, scene]) => scene))];
     const rowsOf = (scene: string): FaultRow[] =>
       STORIES.filter(([, of]) => of === scene).map(([, , kind, action]) => {
-        // A disk that takes nothing once is asked again; one that never does is the story.
-        const span = action === 'zero' ? 1e9 : 1;
-        return { kind, action, span, invisible: action === 'EINTR', calls: 'all' };
+        const span = FOR_EVER.includes(action) ? 1e9 : 1;
+        return { kind, action, span, invisible: INVISIBLE.includes(action), calls: 'all' };
       });
     played = await play(
       scenes.map((scene) => ({ scene, rows: rowsOf(scene) })),

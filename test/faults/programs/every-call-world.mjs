@@ -70,7 +70,7 @@ export class World {
   }
 
   #judge(kind, name, error, before) {
-    const { invisible, span = 1 } = this.#fault;
+    const { invisible, span = 1, kind: call } = this.#fault;
     const action = this.#fault.action === 'zero' ? 'EIO' : this.#fault.action;
     const { fired } = this.#failAt.look();
     const wrong = (what) => this.problem(`${name}: ${what}: ${error?.code} ${error?.stack}`);
@@ -83,6 +83,12 @@ export class World {
     if (before === fired && span === 1 && !this.poisoned) return wrong('an error after the fault');
     if (code === 'DISK_FULL' && !DISK_FULL.includes(action)) return wrong('no disk was full');
     if (code === 'IO' && error.errno !== constants.errno[action]) return wrong('another errno');
+    if (kind === 'write' && !this.poisoned) {
+      // A failed flush proves nothing about later ones; a full disk changed nothing.
+      const full = call === 'write' && DISK_FULL.includes(action);
+      if (call === 'msync' && code !== 'DATABASE_POISONED') wrong('a failed flush is not fatal');
+      if (full && code !== 'DISK_FULL') wrong('a full disk is fatal');
+    }
     if (code !== 'DATABASE_POISONED') return undefined;
     this.poisoned = true;
     if (!message.includes(`(errno ${constants.errno[action]})`)) wrong('it does not say the cause');
@@ -177,6 +183,15 @@ export class World {
     const { kind } = this.#fault;
     if (!same && kind !== 'sync' && kind !== 'open') this.problem(`${name} failed, but is there`);
     return undefined;
+  }
+
+  /** A failed write or flush is told to someone. */
+  requireTold() {
+    const { kind, invisible } = this.#fault;
+    if (!['write', 'msync', 'sync'].includes(kind) || invisible) return;
+    if (this.#failAt.look().fired > 0 && Object.keys(this.codes).length === 0) {
+      this.problem('nobody was told');
+    }
   }
 
   /** What was left beside: descriptors of this folder, and files but those. */

@@ -53,6 +53,7 @@ async function play(name, fault) {
   world.published = n;
   failAt.arm(folder, fault);
   await run(world);
+  world.requireTold();
   const met = failAt.look();
   failAt.disarm();
   world.leftovers(['data', 'data-lock', ...keeps]);
