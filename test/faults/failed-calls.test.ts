@@ -25,12 +25,13 @@ const STORIES: readonly [story: string, scene: string, kind: string, action: str
   ['a target that cannot be locked is let go of', 'backup', 'lock', 'ENOLCK'],
   ['a disk that takes no byte of a backup is not asked for ever', 'backup', 'write', 'zero'],
   ['permissions that cannot be asked for are a typed error', 'backup', 'lookup', 'EIO'],
+  ['a meta that is read in two parts is whole', 'restarted', 'read', 'half'],
   ['a growth step that finds no room is tried smaller', 'write', 'fallocate', 'ENOSPC'],
   ['what cannot be looked at can still be removed', 'backup', 'lookup', 'EACCES'],
   ['a restore that cannot be mapped leaves nothing open', 'restore', 'map', 'ENOMEM'],
 ];
 
-const INVISIBLE: readonly string[] = ['EINTR', 'ENOSPC'];
+const INVISIBLE: readonly string[] = ['EINTR', 'ENOSPC', 'half'];
 /** A disk that takes nothing once is asked again; one that never does is the story. */
 const FOR_EVER: readonly string[] = ['zero', 'EACCES'];
 

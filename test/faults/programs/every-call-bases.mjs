@@ -9,7 +9,7 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
-  readSync,
+  rmSync,
   statSync,
   writeSync,
 } from 'node:fs';
@@ -56,6 +56,11 @@ export async function makeBases(folder, failAt) {
       await db.write((tx) => step(tx, stores, 1, 10_000), { durability: 'interval' });
     }
   });
+  await died(folder, 'restarted', failAt, async ({ db, stores }) => {
+    await db.write((tx) => step(tx, stores, 1, 10_000));
+  });
+  // The lock file of before the restart counts for nothing.
+  rmSync(join(folder, 'restarted', 'data-lock'));
   await died(folder, 'poisoned', failAt, (made) => failingCommit(made, failAt, folder, 'msync'));
   // The same, but dead before it could say so.
   const silent = { silent: true };
@@ -99,13 +104,4 @@ function setWord(path, word, value) {
   bytes.writeUInt32LE(value >>> 0);
   writeSync(file, bytes, 0, 4, 4 * word);
   closeSync(file);
-}
-
-/** For a base that is to be what its name says. */
-export function wordOf(path, word) {
-  const file = openSync(path, 'r');
-  const bytes = Buffer.alloc(4);
-  readSync(file, bytes, 0, 4, 4 * word);
-  closeSync(file);
-  return bytes.readInt32LE();
 }

@@ -152,6 +152,7 @@ export const SCENES = {
   backup: { run: backup, base: 'plain', n: 5, keeps: ['full', 'part', 'small', 'made'] },
   restore: { run: restoreThem, base: 'pieces', n: 7, keeps: ['full', 'part', 'made', 'made-lock'] },
   share: { run: share, base: 'plain', n: 5 },
+  restarted: { run: takeover(6), base: 'restarted', n: 5 },
   'dead: published': { run: takeover(7, 5), base: 'published', n: 5 },
   'dead: in the pages': { run: takeover(5), base: 'pages', n: 5 },
   'dead: in the flush': { run: takeover(5, 6), base: 'flush', n: 5 },
