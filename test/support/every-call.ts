@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import type { FaultRow } from './every-call-plan.ts';
 import { type Child, newFolder, preloaded, program } from './process-children.ts';
 
-/** No row takes longer, but for a hang. */
-const SILENT_MS = 120_000;
+/** No case takes longer, but for a hang. */
+const STILL_MS = 120_000;
 /** In memory where there is such a place: what is failed does not depend on the disk. */
 const under = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
 const faults = new URL('../faults/here', import.meta.url).href;
@@ -49,9 +49,13 @@ export async function play(plan: readonly ScenePlan[], preload: string): Promise
     COPPICE_FAIL_AT: control,
     LD_PRELOAD: [process.env.LD_PRELOAD ?? '', preload].filter((name) => name !== '').join(':'),
   });
-  const hung = await endOrSilence(child);
+  const current = (): string => {
+    const path = join(root, 'current');
+    return existsSync(path) ? readFileSync(path, 'utf8') : '';
+  };
+  const hung = await endOrHang(child, current);
   const { code, signal, lines, error } = await child.ended();
-  const at = existsSync(join(root, 'current')) ? readFileSync(join(root, 'current'), 'utf8') : '';
+  const at = current();
   rmSync(root, { recursive: true });
   const failures = lines
     .filter((line) => line.startsWith('FAILED '))
@@ -79,17 +83,18 @@ function scenesOf(lines: readonly string[]): ScenePlayed[] {
   return [...scenes.values()];
 }
 
-/** Waits for the end; true when it said nothing for too long, and was killed. */
-async function endOrSilence(child: Child): Promise<boolean> {
-  let heard = performance.now();
-  child.onLine(() => {
-    heard = performance.now();
-  });
+/** Waits for the end; true when it stood at one case for too long, and was killed. */
+async function endOrHang(child: Child, current: () => string): Promise<boolean> {
+  let at = '';
+  let since = performance.now();
   const ended = child.ended().then(() => 'ended');
   for (;;) {
     const wake = new Promise((resolve) => setTimeout(resolve, 1000).unref());
     if ((await Promise.race([ended, wake])) === 'ended') return false;
-    if (performance.now() - heard < SILENT_MS) continue;
+    const now = current();
+    if (now !== at) since = performance.now();
+    at = now;
+    if (performance.now() - since < STILL_MS) continue;
     await child.kill();
     return true;
   }
