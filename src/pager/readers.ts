@@ -17,6 +17,10 @@
  *    same entry, no writer had turned from it before the reader's store, so whichever scan drops it
  *    comes later and finds the slot. What the entry says is read after that, and believed when it
  *    has the id that was listed: an entry that was dropped and written anew has another.
+ * 5. A scan looks at all slots twice. `pin` moves a snapshot from the short slot to another: it is
+ *    listed there before it is cleared here, but a scan that has passed the one may come to the
+ *    other after that, and miss it in both. It is moved once at most, so the second time it stands
+ *    where it was moved to.
  */
 
 import { DatabaseClosedError, ReadersFullError, StorageFaultError } from '../errors.ts';
@@ -27,6 +31,8 @@ import type { Storage } from './storage.ts';
 
 /** More often than any writer can publish while a reader looks. */
 const MAX_TRIES = 1_000_000;
+
+const NONE: ReadonlySet<number> = new Set();
 
 interface Pin {
   readonly slot: number;
@@ -99,7 +105,7 @@ export class Readers {
         pin.users++;
       } else {
         const slot = this.spareSlots.pop() ?? this.claimSlot();
-        // The short slot lists it too, until after this store: it is never unlisted in between.
+        // The short slot lists it too, until after this store (rule 5).
         this.keep(slot, roots, this.listIn(slot, roots.id));
       }
       return roots;
@@ -155,9 +161,12 @@ export class Readers {
   /** The short ids listed by living readers: the scan of the rule of reuse. */
   scan(): Set<number> {
     const listed = new Set<number>();
-    this.forEachListed((short) => {
-      listed.add(short);
-    });
+    // Rule 5. What was found needs no second look at who holds its slot.
+    for (let look = 0; look < 2; look++) {
+      this.forEachListed(listed, (short) => {
+        listed.add(short);
+      });
+    }
     return listed;
   }
 
@@ -165,7 +174,7 @@ export class Readers {
   list(): ListedReader[] {
     const readers: ListedReader[] = [];
     const now = Date.now();
-    this.forEachListed((short, slot, self) => {
+    this.forEachListed(NONE, (short, slot, self) => {
       const at = slotAt(this.lock.readerSlots, slot);
       const sinceMs = Atomics.load(this.words, at + SLOT.since) * 1000;
       readers.push({ shortId: short, ageMs: sinceMs === 0 ? 0 : Math.max(0, now - sinceMs), self });
@@ -197,11 +206,15 @@ export class Readers {
     this.spareSlots.push(slot);
   }
 
-  private forEachListed(fn: (short: number, slot: number, self: boolean) => void): void {
+  /** Calls `fn` for each slot that a living handle lists a snapshot in, those in `known` apart. */
+  private forEachListed(
+    known: ReadonlySet<number>,
+    fn: (short: number, slot: number, self: boolean) => void,
+  ): void {
     const used = this.lock.slotsUsed;
     for (let slot = 0; slot < used; slot++) {
       const short = Atomics.load(this.words, this.lock.slotWord(slot));
-      if (short === 0) continue;
+      if (short === 0 || known.has(short)) continue;
       const self = this.ownSlots.has(slot);
       const byte = slotByte(this.lock.session, slot);
       if (self || this.storage.isLocked(byte, 1)) fn(short, slot, self);

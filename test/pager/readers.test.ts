@@ -151,6 +151,32 @@ describe('rule 1', () => {
     expect(retainedIds(writer)).not.toContain(roots.id);
   });
 
+  test('a snapshot that moves to another slot while a writer scans is kept', () => {
+    let met = 0;
+    for (let nth = 0; nth < 2000; nth++) {
+      const world = new World();
+      const writer = world.open();
+      const reader = world.open();
+      const { readers } = reader.pager;
+      for (let i = 0; i < 3; i++) world.commit(writer);
+      const roots = readers.beginShort();
+      world.commit(writer);
+      const state = beforeAtomic(nth, () => {
+        readers.pin();
+        readers.endShort();
+      });
+      world.commit(writer);
+      vi.unstubAllGlobals();
+      if (!state.done) break;
+      met++;
+      for (let i = 0; i < 4; i++) world.commit(writer);
+      expect(retainedIds(writer), `moved before operation ${nth}`).toContain(roots.id);
+      reader.pager.pages.forget();
+      reader.check(roots, world.history.stateOf(roots.id));
+    }
+    expect(met).toBeGreaterThan(50);
+  });
+
   test('each of several snapshots that one handle uses is kept, not the oldest alone', () => {
     const world = new World();
     const writer = world.open();
