@@ -87,18 +87,15 @@ export function openFile(storage: Storage, options: OpenFileOptions): OpenedFile
     const secret = { low: newest.secretLow, high: newest.secretHigh };
     const { verify, windowBytes } = options;
     const pages = new MappedPages(storage, geometry, secret, verify, mappedBytes, windowBytes);
-    const alone = !storage.isLocked(LOCK_BYTE.firstSlot, ALL_SLOTS);
     const lockIdentity = lockFileIdentity(storage, identity);
-    let lock: LockWords;
+    let lock = isOpenElsewhere(storage) ? joinLockFile(storage, lockIdentity) : undefined;
     let recovered: Recovered | undefined;
-    if (alone) {
+    if (lock === undefined) {
       // One that belongs to another data file may be in use there: see makeLockFile.
       const found = existingLockFile(storage);
       const mine = found?.belongsTo(lockIdentity) === true ? found : undefined;
       recovered = recover(storage, mine, pages, identity, options);
       lock = makeLockFile(storage, lockIdentity, options.maxReaders, mine, recovered);
-    } else {
-      lock = joinLockFile(storage, lockIdentity);
     }
     const entry = lock.findEntry(lock.published);
     const readers = new Readers(storage, lock, lock.entryRoots(entry));
@@ -140,33 +137,35 @@ function existingLockFile(storage: Storage): LockWords | undefined {
   return words === undefined ? undefined : new LockWords(words, slots);
 }
 
-/** Of whatever version of this library the lock file is; 0 when it is none. */
-function layoutVersion(header: Int32Array): number {
-  return header[WORD.magic] === LOCK_FILE_MAGIC ? header[WORD.version]! : 0;
+/** Whether another handle has the data file open. Under the opener lock none can come, but go. */
+function isOpenElsewhere(storage: Storage): boolean {
+  return storage.isLocked(LOCK_BYTE.firstSlot, ALL_SLOTS);
 }
 
-function joinLockFile(storage: Storage, identity: LockFileIdentity): LockWords {
-  const header = lockFileHeader(storage);
-  const version = header === undefined ? 0 : layoutVersion(header);
-  if (version !== 0 && version !== LOCK_FILE_VERSION) {
-    throw new DatabaseLockedError(
-      `${storage.path} is open in another process with another version of coppice, whose lock ` +
-        `file has layout ${version}; this one has ${LOCK_FILE_VERSION}. Use the same version in ` +
-        'all processes that have it open at one time.',
-    );
-  }
+/** The lock file in use; undefined when whoever used it is gone by now. */
+function joinLockFile(storage: Storage, identity: LockFileIdentity): LockWords | undefined {
   const lock = existingLockFile(storage);
   const belongs = lock?.belongsTo(identity) === true;
   if (belongs && storage.isLocked(slotByte(lock.session, 0), SLOTS_PER_SESSION)) return lock;
+  if (!isOpenElsewhere(storage)) return undefined;
+  const header = lockFileHeader(storage);
+  const version = header === undefined ? 0 : layoutVersion(header);
   throw new DatabaseLockedError(
     `${storage.path} is open in another process, but its lock file ${storage.path}-lock ` +
-      (lock === undefined
-        ? 'is not there. '
-        : belongs
-          ? 'is not the one in use: the file was opened by another of its names. '
-          : 'belongs to another file or start of the machine. ') +
+      (version !== 0 && version !== LOCK_FILE_VERSION
+        ? `is of another version of coppice: its layout is ${version}, not ${LOCK_FILE_VERSION}. `
+        : lock === undefined
+          ? 'is not there. '
+          : belongs
+            ? 'is not the one in use: the file was opened by another of its names. '
+            : 'belongs to another file or start of the machine. ') +
       'Close the database everywhere, then open it again.',
   );
+}
+
+/** Of whatever version of this library the lock file is; 0 when it is none. */
+function layoutVersion(header: Int32Array): number {
+  return header[WORD.magic] === LOCK_FILE_MAGIC ? header[WORD.version]! : 0;
 }
 
 /** A lock file, made new, whose one snapshot is the recovered one. Alone. */

@@ -378,6 +378,37 @@ describe('alone, the machine still running', () => {
 });
 
 describe('not alone', () => {
+  /** Finds that somebody has the file open, and then that one is gone. */
+  class LooksTooEarly extends RecordingStorage {
+    gone: (() => void) | undefined;
+    override isLocked(byte: number, count: number): boolean {
+      const found = super.isLocked(byte, count);
+      this.gone?.();
+      this.gone = undefined;
+      return found;
+    }
+  }
+
+  test.each(['closes', 'dies'])(
+    'the only other one %s while it is opened: alone after all',
+    (how) => {
+      const world = new World();
+      const other = world.open();
+      const id = other.commit(new Map([[1, 30]]), 'manual');
+      const storage = (machine: SimMachine): LooksTooEarly => {
+        const early = new LooksTooEarly(machine);
+        early.gone = () => {
+          if (how === 'dies') other.storage.kill();
+          else other.close();
+        };
+        return early;
+      };
+      const opened = SimProcess.open(world.machine, world.history, { ...SIM, storage });
+      expect(opened.published.id).toBe(id);
+      expect(opened.pager.isDurable).toBe(true);
+    },
+  );
+
   test('the lock file is the truth: a meta in the page cache is not read', () => {
     const world = new World();
     const writer = world.open();
@@ -409,7 +440,7 @@ describe('not alone', () => {
     const { world, second } = twoCommits();
     const words = new Int32Array(world.machine.shared!);
     words[WORD.version]! += 1;
-    expect(() => world.open()).toThrow(/another version of coppice, whose lock file has layout 3/);
+    expect(() => world.open()).toThrow(/is of another version of coppice: its layout is 3/);
     world.machine.locks.clear();
     // Alone, it is made new.
     expect(world.open().published.id).toBe(second);
