@@ -1,0 +1,193 @@
+/**
+ * A handle of an actor of the interleavings: Storage whose every call that others can notice is an
+ * operation (inter-operations.ts). The file is long enough for all, and its length never changes: what is
+ * looked at here is the lock file and who overwrites what, not growth.
+ */
+
+import { META_SLOT_BYTES, META_SLOT_OFFSETS } from '../../src/format/geometry.ts';
+import { LOCK_BYTE } from '../../src/format/lock-file.ts';
+import { Segment } from '../../src/format/segment.ts';
+import type { Job } from '../../src/pager/job.ts';
+import { MappedPages } from '../../src/pager/mapped-pages.ts';
+import { type FileStatus, native } from '../../src/pager/native.ts';
+import type { Storage } from '../../src/pager/storage.ts';
+import { bytesOf, PAGE_BYTES } from './inter-content.ts';
+import { compile, OUTCOME } from './inter-job.ts';
+import { PAGES, WORDS } from './inter-machine.ts';
+import { LOCK_FILE, replay } from './inter-operations.ts';
+import { nativeError } from './sim-machine.ts';
+
+export const SEGMENT_BYTES: number = 2 ** 15;
+/** Far past all that is used: nothing is ever written ahead, and nothing cut. */
+export const FILE_BYTES: number = 2 ** 20;
+
+/** What the actor that runs now sees of the file: each page is put here when it is read. */
+const seen = new Segment(new ArrayBuffer(SEGMENT_BYTES));
+
+/**
+ * Makes it an operation to look at a page, whoever made the object; to be undone by what it returns. The
+ * code of `open` makes its own, so that a subclass would not do.
+ */
+export function stepPages(): () => void {
+  const { find, faultOf } = MappedPages.prototype;
+  MappedPages.prototype.find = function (page, birth, type): number {
+    look(page);
+    return find.call(this, page, birth, type);
+  };
+  MappedPages.prototype.faultOf = function (page, birth, type): string | undefined {
+    look(page);
+    return faultOf.call(this, page, birth, type);
+  };
+  return () => {
+    Object.assign(MappedPages.prototype, { find, faultOf });
+  };
+}
+
+function look(page: number): void {
+  // What is no page at all is refused by the code itself.
+  if (!replay.isRunning || page < PAGES.first || page >= PAGES.first + PAGES.count) return;
+  const content = replay.other(() => ({ kind: 'read page', page }));
+  seen.bytes.set(bytesOf(content).subarray(0, PAGE_BYTES), page * PAGE_BYTES);
+}
+
+export class SteppedStorage implements Storage {
+  readonly path = '/interleavings/data';
+  readonly writable = true;
+  private readonly noFaults = new Int32Array(2);
+
+  // The file
+
+  status(): FileStatus {
+    const sizeBytes = FILE_BYTES;
+    const allocatedBytes = sizeBytes;
+    const links = 1;
+    return {
+      device: '1',
+      inode: '1',
+      kind: 'file',
+      sizeBytes,
+      allocatedBytes,
+      links,
+      filesystem: 0,
+    };
+  }
+  sizeBytes(): number {
+    return FILE_BYTES;
+  }
+  links(): number {
+    return 1;
+  }
+  isInPlace(): boolean {
+    return true;
+  }
+  readAt(target: Uint8Array, fileOffset: number): number {
+    const slot = META_SLOT_OFFSETS.indexOf(fileOffset);
+    if (slot < 0 || target.length !== META_SLOT_BYTES) throw new Error(`read at ${fileOffset}`);
+    const content = replay.other(() => ({ kind: 'read meta', slot }));
+    target.set(bytesOf(content).subarray(0, META_SLOT_BYTES));
+    return META_SLOT_BYTES;
+  }
+  map(reserveBytes: number, _segmentBytes: number): number {
+    return reserveBytes;
+  }
+  window(index: number, windowBytes: number): Segment {
+    if (index !== 0 || windowBytes !== SEGMENT_BYTES) throw new Error(`window ${index}`);
+    return seen;
+  }
+  grow(_sizeBytes: number): void {}
+  truncate(_sizeBytes: number): void {}
+
+  // Jobs
+
+  run(_job: Job, _written?: () => void): Promise<void> {
+    throw new Error('the actors of the interleavings wait for their jobs');
+  }
+  runSync(job: Job): void {
+    if (job.steps.length === 0) return;
+    const outcome = replay.other(() => ({ kind: 'job', job: compile(job) }));
+    if (outcome === OUTCOME.failed) throw nativeError('msync', 'EIO');
+    if (outcome === OUTCOME.cancelled) throw nativeError('guard', 'ECANCELED');
+  }
+
+  // Locks
+
+  tryLock(byte: number): boolean {
+    return replay.other(() => ({ kind: 'try lock', byte })) === 1;
+  }
+  unlock(byte: number): void {
+    replay.other(() => ({ kind: 'unlock', byte }));
+  }
+  isLocked(byte: number, count: number): boolean {
+    return replay.other(() => ({ kind: 'is locked', byte, count })) === 1;
+  }
+  acquireWriter(_timeoutMs: number): Promise<void> {
+    throw new Error('the actors of the interleavings wait for the writer lock');
+  }
+  acquireWriterSync(_timeoutMs: number): void {
+    replay.other(() => ({ kind: 'acquire writer' }));
+  }
+  tryAcquireWriter(): boolean {
+    return replay.other(() => ({ kind: 'try writer' })) === 1;
+  }
+  releaseWriter(): void {
+    replay.other(() => ({ kind: 'release writer' }));
+  }
+  writerIsAwaited(): boolean {
+    return false;
+  }
+
+  // The lock file
+
+  openShared(_sizeBytes: number, _create: boolean, _replace = false): Int32Array | undefined {
+    return LOCK_FILE;
+  }
+  sharedBytes(): number {
+    return 4 * WORDS;
+  }
+
+  // The rest
+
+  faultWords(): Int32Array {
+    return this.noFaults;
+  }
+  remapFaults(): number {
+    return 0;
+  }
+  resident(_fileOffset: number, _lengthBytes: number): number {
+    return 0;
+  }
+  hash(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    seedLow: number,
+    seedHigh: number,
+    target: Uint8Array,
+    at: number,
+  ): void {
+    native().hash(bytes, start, end, seedLow >>> 0, seedHigh >>> 0, target, at);
+  }
+  pageIsIntact(
+    bytes: Uint8Array,
+    start: number,
+    pageBytes: number,
+    page: number,
+    secretLow: number,
+    secretHigh: number,
+  ): boolean {
+    return native().pageIsIntact(bytes, start, pageBytes, page, secretLow >>> 0, secretHigh >>> 0);
+  }
+  bootId(): string {
+    return BOOT_ID;
+  }
+  identity(): { pid: number; thread: number; startedAt: number } {
+    return { pid: 1, thread: 1, startedAt: 1 };
+  }
+  close(): void {
+    replay.other(() => ({ kind: 'close' }));
+  }
+}
+
+/** The boot of the machine on which the first state was made: its lock file belongs to it. */
+export const BOOT_ID = '0123456789abcdef0123456789abcdef';
+export const OPENER_BYTE: number = LOCK_BYTE.opener;
