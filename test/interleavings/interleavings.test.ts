@@ -13,8 +13,8 @@ import { LARGE, SMALL } from '../support/inter-scenarios.ts';
 import { Random } from '../support/sim-random.ts';
 
 /** States at which an exploration is given up: 16 bytes each. */
-const MOST_STATES: number = cases(400_000, 40_000_000);
-const WALKS: number = cases(40, 200_000);
+const MOST_STATES: number = cases(400_000, 10_000_000);
+const WALKS: number = cases(25, 100_000);
 
 const random = new Random(seed);
 const runs: Run[] = [];

@@ -18,6 +18,8 @@ const BACKUP = 'a backup pins D while commits move it';
 const BEHIND = 'a backup pins D which is not what is published';
 const FLUSHED = 'what one wrote is flushed by another';
 const DYING = 'two writers and a reader, one of whom dies';
+const PIPELINE = 'commits are built while others are flushed';
+const FAILING = 'a commit is built while another is flushed, and fails';
 const ALONE = 'all are gone, and somebody opens alone';
 
 const LOST = /^1: a reader uses|^1: page .* has pinned/;
@@ -110,6 +112,12 @@ const MUTATIONS: readonly Mutation[] = [
     scenario: SHORT,
     finds: /^1: page .* which is published|a page is given twice/,
   },
+  {
+    name: 'a commit in flight is dropped, on which another is built',
+    mutate: mutants.dropsWhatIsInFlight,
+    scenario: PIPELINE,
+    finds: /^4: \d+ is published and not in the table|^1: |a page is given twice/,
+  },
   // Ids
   {
     name: 'an id is not stored before it is used',
@@ -135,6 +143,12 @@ const MUTATIONS: readonly Mutation[] = [
     mutate: mutants.releasesEarly,
     scenario: DYING,
     finds: /^4: (publishing|D) goes back/,
+  },
+  {
+    name: 'a commit that was built on one that failed goes on',
+    mutate: mutants.noGuard,
+    scenario: FAILING,
+    finds: /^4: snapshot \d+ .* after a failed flush/,
   },
   // Taking over
   {

@@ -102,11 +102,13 @@ export class Interleavings {
       if (cells[AT.status + actor] !== STATUS.runs) continue;
       running++;
       const dies: Move[] = cells[AT.killsLeft]! > 0 ? [{ actor, choice: 'die' }] : [];
-      if (!steps.canGo(cells, actor)) {
+      const own = dies;
+      if (steps.canWork(cells, actor)) own.unshift({ actor, choice: 'work' });
+      if (steps.canGo(cells, actor)) own.unshift({ actor, choice: 'go' });
+      else if (!steps.canWork(cells, actor)) {
         moves.push(...dies);
         continue;
       }
-      const own: Move[] = [{ actor, choice: 'go' }, ...dies];
       if (steps.canFail(cells, actor)) own.push({ actor, choice: 'fail' });
       if (steps.isPrivate(cells, actor)) return own;
       moves.push(...own);
@@ -214,7 +216,9 @@ export class Interleavings {
           visited.add(hashOf(cells));
           const moves = this.moves(cells);
           if (moves.length === 0) break;
-          let fair = moves.filter(({ choice }) => choice === 'go' || random.chance(0.03));
+          let fair = moves.filter(
+            ({ choice }) => choice === 'go' || choice === 'work' || random.chance(0.03),
+          );
           if (random.chance(stays) && fair.some((move) => move.actor === actor)) {
             fair = fair.filter((move) => move.actor === actor);
           }

@@ -10,6 +10,7 @@ import { native } from '../../src/pager/native.ts';
 import { contentOf, PAGE_BYTES } from './inter-content.ts';
 import { PAGES } from './inter-machine.ts';
 import { parse, type Step } from './recording-storage.ts';
+import { nativeError } from './sim-machine.ts';
 
 export type JobStep =
   | { readonly kind: 'page'; readonly page: number; readonly content: number }
@@ -17,6 +18,7 @@ export type JobStep =
   | { readonly kind: 'flush' }
   | { readonly kind: 'store'; readonly word: number; readonly value: number }
   | { readonly kind: 'guard'; readonly word: number; readonly value: number }
+  | { readonly kind: 'notify' }
   | { readonly kind: 'release' };
 
 /** The sections of a job in the order of job.ts; each is run from its first step. */
@@ -28,6 +30,13 @@ export const SECTION = { main: 0, onAbort: 1, onPoison: 2, finally: 3 } as const
 
 /** What a job can come to, as the actor that waits for it is told. */
 export const OUTCOME = { done: 0, failed: 5, cancelled: 125 } as const;
+
+/** The failure as the addon tells it. */
+export function errorOf(outcome: number): Error {
+  return outcome === OUTCOME.cancelled
+    ? nativeError('guard', 'ECANCELED')
+    : nativeError('msync', 'EIO');
+}
 
 export function compile(job: Job): CompiledJob {
   const { main, onAbort, onPoison, finally: last } = parse(job.steps);
@@ -63,7 +72,7 @@ function compileStep(job: Job, { op, at, pieces }: Step): JobStep[] {
     case OP.RELEASE:
       return [{ kind: 'release' }];
     case OP.NOTIFY:
-      return [];
+      return [{ kind: 'notify' }];
     default:
       throw new Error(`no interleaving has the operation ${op} in a job`);
   }

@@ -18,6 +18,8 @@ export const MOST_ACTORS = 5;
 /** Snapshots that one actor pins at a time, and ids that a scenario starts. */
 const MOST_PINS = 2;
 const MOST_IDS = 12;
+/** Jobs that one actor gives to its thread. */
+export const MOST_JOBS = 3;
 /** Locks on bytes: reader slots, and the opener's. */
 const OPENER = READER_SLOTS;
 
@@ -35,6 +37,11 @@ type Part =
   | 'section'
   | 'step'
   | 'outcome'
+  | 'running'
+  | 'queued'
+  | 'written'
+  | 'ended'
+  | 'outcomes'
   | 'killsLeft'
   | 'failuresLeft'
   | 'pins'
@@ -62,6 +69,13 @@ const SIZES: Record<Part, number> = {
   section: MOST_ACTORS,
   step: MOST_ACTORS,
   outcome: MOST_ACTORS,
+  /** By actor, of the jobs that its thread was given: where the one that runs and the next one were
+   * submitted, how many have written their pages, how many are over, and how each ended. */
+  running: MOST_ACTORS,
+  queued: MOST_ACTORS,
+  written: MOST_ACTORS,
+  ended: MOST_ACTORS,
+  outcomes: MOST_ACTORS * MOST_JOBS,
   killsLeft: 1,
   failuresLeft: 1,
   /** For the properties. */
@@ -162,11 +176,24 @@ export function dropLocks(cells: Cells, actor: number): void {
   }
 }
 
+const OF_ACTOR: readonly number[] = [
+  AT.local,
+  AT.section,
+  AT.step,
+  AT.outcome,
+  AT.running,
+  AT.queued,
+  AT.written,
+  AT.ended,
+  AT.looks,
+];
+
 /** The process dies, by whatever death: its locks are gone, and nothing else happens. */
 export function kill(cells: Cells, actor: number): void {
   dropLocks(cells, actor);
   cells[AT.status + actor] = STATUS.dead;
-  for (const at of [AT.local, AT.section, AT.step, AT.outcome, AT.looks]) cells[at + actor] = 0;
+  for (const at of OF_ACTOR) cells[at + actor] = 0;
+  cells.fill(0, AT.outcomes + actor * MOST_JOBS, AT.outcomes + (actor + 1) * MOST_JOBS);
   cells.fill(0, AT.pins + actor * MOST_PINS, AT.pins + (actor + 1) * MOST_PINS);
 }
 

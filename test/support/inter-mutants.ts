@@ -214,6 +214,12 @@ export const dropsPublished: Mutate = dropping((lock, tip) => [
   lock.durableEntry === tip.entry ? -1 : lock.durableEntry,
 ]);
 
+/** What is published and D are kept, and not the commit in flight that is built on. */
+export const dropsWhatIsInFlight: Mutate = dropping((lock) => [
+  lock.durableEntry,
+  lock.findEntry(lock.published),
+]);
+
 // Ids, and step 1
 
 export const idsAreNotStored: Mutate = () => {
@@ -237,19 +243,35 @@ export const poisonIsSeenLate: Mutate = method(WriterTurn.prototype, 'start', fu
 
 /** Runs other jobs than it was given. */
 export function changingJobs(change: (rows: Row[], shape: Shape) => Row[]): Mutate {
+  const changed = (job: Job): Job => {
+    const rows = rowsOf(job);
+    const other = new Job();
+    for (const row of change(rows, shapeOf(rows))) other.steps.push(...row);
+    other.buffers.push(...job.buffers);
+    return other;
+  };
   return () => {
-    const { runSync } = SteppedStorage.prototype;
-    return replaced(SteppedStorage.prototype, 'runSync', {
-      value(this: SteppedStorage, job: Job): void {
-        const rows = rowsOf(job);
-        const changed = new Job();
-        for (const row of change(rows, shapeOf(rows))) changed.steps.push(...row);
-        changed.buffers.push(...job.buffers);
-        runSync.call(this, changed);
-      },
-    });
+    const { run, runSync } = SteppedStorage.prototype;
+    const back = [
+      replaced(SteppedStorage.prototype, 'runSync', {
+        value(this: SteppedStorage, job: Job): void {
+          runSync.call(this, changed(job));
+        },
+      }),
+      replaced(SteppedStorage.prototype, 'run', {
+        value(this: SteppedStorage, job: Job): Promise<void> {
+          return run.call(this, changed(job));
+        },
+      }),
+    ];
+    return () => {
+      for (const undo of back) undo();
+    };
   };
 }
+
+/** A commit goes on whatever became of the one that it was built on. */
+export const noGuard: Mutate = changingJobs((rows) => rows.filter((row) => row[0] !== OP.GUARD));
 
 export function isStore(row: Row, word: number, value?: number): boolean {
   return row[0] === OP.STORE && row[1] === word && (value === undefined || row[2] === value);

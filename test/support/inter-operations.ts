@@ -41,7 +41,15 @@ export type Operation =
   | { readonly kind: 'acquire writer' }
   | { readonly kind: 'try writer' }
   | { readonly kind: 'release writer' }
+  /** Runs a job, and waits for its end. */
   | { readonly kind: 'job'; readonly job: CompiledJob }
+  /** Gives a job to the handle's thread, which runs one after the other. */
+  | { readonly kind: 'submit'; readonly job: CompiledJob }
+  /** Waits until so many of these have written their pages, or are over. */
+  | { readonly kind: 'wait written'; readonly jobs: number }
+  | { readonly kind: 'wait ended'; readonly jobs: number }
+  /** Looks whether so many are over. */
+  | { readonly kind: 'have ended'; readonly jobs: number }
   | { readonly kind: 'close' }
   /** Time goes by, as for a reader that reads. */
   | { readonly kind: 'wait' }

@@ -22,7 +22,7 @@ function codeOf(error: unknown): unknown {
 }
 
 /** Runs `work`. Whether it failed with one of these codes; any other failure goes on. */
-function refused(codes: readonly string[], work: () => void): boolean {
+export function refused(codes: readonly string[], work: () => void): boolean {
   try {
     work();
     return false;
@@ -76,7 +76,7 @@ function writeAll(actor: Actor, handle: Handle, writes: readonly Write[]): void 
 }
 
 /** What a writer is told when a flush failed, its own or another's. */
-const STOPPED: readonly string[] = ['DATABASE_POISONED'];
+export const STOPPED: readonly string[] = ['DATABASE_POISONED'];
 
 /**
  * How a reader keeps a snapshot: as iterators and snapshots do, as `get`, as a backup; or first as

@@ -4,6 +4,7 @@
  */
 
 import type { Scenario } from './inter-explorer.ts';
+import { pipeline } from './inter-pipeline.ts';
 import { opener, reader, writer } from './inter-programs.ts';
 
 const QUIET = { before: ['commit', 'commit'], kills: 0, failures: 0 } as const;
@@ -56,21 +57,21 @@ export const SMALL: readonly Scenario[] = named({
     ...QUIET,
     kills: 1,
     actors: [writer(['commit']), writer(['commit']), reader(['short'])],
-    last: opener(TWICE),
+    last: opener(TWICE, []),
   },
   'two writers, both of whom may die, and a flush fails': {
     ...QUIET,
     kills: 2,
     failures: 1,
     actors: [writer(['commit']), writer(['manual', 'commit'])],
-    last: opener(TWICE),
+    last: opener(TWICE, []),
   },
   'what one wrote is flushed by another': {
     ...QUIET,
     kills: 1,
     failures: 1,
     actors: [writer(['manual', 'flush']), writer(['commit', 'manual'])],
-    last: opener(TWICE),
+    last: opener(TWICE, []),
   },
   'all are gone, and somebody opens alone': {
     ...QUIET,
@@ -78,6 +79,14 @@ export const SMALL: readonly Scenario[] = named({
     failures: 1,
     actors: [writer(['commit']), writer(['manual', 'flush'])],
     last: opener(TWICE),
+    gone: true,
+  },
+  'a commit is built while another is flushed, and fails': {
+    ...QUIET,
+    kills: 1,
+    failures: 1,
+    actors: [pipeline(['commit', 'manual'])],
+    last: opener(TWICE, []),
     gone: true,
   },
   'two open at the same time': {
@@ -91,6 +100,10 @@ export const LARGE: readonly Scenario[] = named({
   'a reader pins while more commits reuse': {
     ...QUIET,
     actors: [writer([...TWICE, 'commit']), reader(['short, then pin'])],
+  },
+  'commits are built while others are flushed': {
+    ...QUIET,
+    actors: [pipeline(['commit', 'manual']), reader(['short'])],
   },
   'two writers and two readers, one of whom dies': {
     ...QUIET,
@@ -128,6 +141,17 @@ export const LARGE: readonly Scenario[] = named({
     kills: 2,
     failures: 2,
     actors: [opener(['commit'], ['pin']), opener(['manual'], ['short']), opener(['flush'], ['D'])],
+    last: opener(TWICE),
+  },
+  'commits are built while others are flushed, beside another writer and readers': {
+    ...QUIET,
+    kills: 1,
+    failures: 1,
+    actors: [
+      pipeline(['commit', 'manual', 'commit']),
+      writer(['manual', 'commit']),
+      reader(['pin', 'D']),
+    ],
     last: opener(TWICE),
   },
   'manual commits and flushes beside readers of D': {

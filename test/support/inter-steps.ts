@@ -14,6 +14,7 @@ import {
   isOnDisk,
   kill,
   lockCell,
+  MOST_JOBS,
   READER_SLOTS,
   releaseWriter,
   STATUS,
@@ -46,8 +47,8 @@ function isUnderWriterLock(word: number): boolean {
   return word < FIRST_SLOT_WORD && word !== WORD.slotsUsed;
 }
 
-/** What one actor can do next: `go`, or meet a flush that fails, or die. */
-export type Choice = 'go' | 'fail' | 'die';
+/** What one actor can do next: `go`, or its thread works, or a flush fails in either, or it dies. */
+export type Choice = 'go' | 'work' | 'fail' | 'die';
 
 export class Steps {
   readonly places: Places;
@@ -65,9 +66,18 @@ export class Steps {
   }
 
   private jobStep(cells: Cells, actor: number): JobStep | undefined {
-    const { operation } = this.place(cells, actor);
-    if (operation.kind !== 'job' || cells[AT.section + actor] === 0) return undefined;
-    return operation.job.sections[cells[AT.section + actor]! - 1]![cells[AT.step + actor]!];
+    const running = cells[AT.running + actor]!;
+    const { operation } = running > 0 ? this.places.get(running) : this.place(cells, actor);
+    if (operation.kind !== 'job' && operation.kind !== 'submit') return undefined;
+    const section = cells[AT.section + actor]!;
+    return section === 0
+      ? undefined
+      : operation.job.sections[section - 1]![cells[AT.step + actor]!];
+  }
+
+  /** Whether the actor's thread has a job to run. */
+  canWork(cells: Cells, actor: number): boolean {
+    return cells[AT.running + actor]! > 0;
   }
 
   /** Whether the actor can go on now; it waits for a lock otherwise. */
@@ -75,7 +85,13 @@ export class Steps {
     const { operation } = this.place(cells, actor);
     switch (operation.kind) {
       case 'end':
-        return false;
+        return cells[AT.running + actor] === 0;
+      case 'job':
+        return cells[AT.running + actor] === 0;
+      case 'wait written':
+        return cells[AT.written + actor]! >= operation.jobs;
+      case 'wait ended':
+        return cells[AT.ended + actor]! >= operation.jobs;
       case 'acquire writer':
         return cells[AT.writer] === 0 || cells[AT.writer] === actor + 1;
       case 'try lock':
@@ -95,7 +111,7 @@ export class Steps {
    * its own makes a difference. What it touches is under the writer lock, which it holds.
    */
   isPrivate(cells: Cells, actor: number): boolean {
-    if (cells[AT.writer] !== actor + 1) return false;
+    if (cells[AT.writer] !== actor + 1 || this.canWork(cells, actor)) return false;
     const { operation } = this.place(cells, actor);
     if (operation.kind === 'store') return this.isUnwatched(operation.word);
     const step = this.jobStep(cells, actor);
@@ -135,14 +151,15 @@ export class Steps {
   describe(cells: Cells, actor: number, choice: Choice): string {
     if (choice === 'die') return 'dies';
     const { operation } = this.place(cells, actor);
-    const step = operation.kind === 'job' ? this.jobStep(cells, actor) : operation;
+    const isJob = operation.kind === 'job' || choice === 'work' || choice === 'fail';
+    const step = isJob ? this.jobStep(cells, actor) : operation;
     if (step === undefined) return 'submits a job';
     const { kind, ...rest } = step;
     const said = Object.entries(rest).map(([name, value]) =>
       name === 'word' ? nameOfWord(Number(value)) : `${name} ${String(value)}`,
     );
     const failing = choice === 'fail' ? ', which fails' : '';
-    return `${cells[AT.section + actor]! > 0 ? 'job: ' : ''}${kind} ${said.join(', ')}${failing}`;
+    return `${isJob ? 'job: ' : ''}${kind} ${said.join(', ')}${failing}`;
   }
 
   /** Changes the state by one step of an actor, and by all that follow which nobody can notice. */
@@ -152,13 +169,44 @@ export class Steps {
       kill(cells, actor);
       return;
     }
-    this.step(cells, actor, choice);
+    if (this.canWork(cells, actor) && choice !== 'go') this.work(cells, actor, choice);
+    else this.step(cells, actor, choice);
     this.settle(cells, actor);
+  }
+
+  /** A step of the actor's thread, and those after it that nobody can notice. */
+  private work(cells: Cells, actor: number, choice: Choice): void {
+    const go = (outcome: number): void => {
+      cells[AT.outcomes + actor * MOST_JOBS + cells[AT.ended + actor]!] = outcome;
+      cells[AT.ended + actor]!++;
+      cells[AT.written + actor] = Math.max(cells[AT.written + actor]!, cells[AT.ended + actor]!);
+      cells[AT.running + actor] = cells[AT.queued + actor]!;
+      cells[AT.queued + actor] = 0;
+      if (cells[AT.running + actor]! > 0) cells[AT.section + actor] = SECTION.main + 1;
+    };
+    this.jobGoesOn(cells, actor, choice, go);
+    while (this.canWork(cells, actor) && this.jobStepIsNothing(cells, actor, true)) {
+      this.jobGoesOn(cells, actor, 'work', go);
+    }
+  }
+
+  /** Gives a job to the thread. */
+  private submit(cells: Cells, actor: number): void {
+    const place = cells[AT.local + actor]!;
+    if (cells[AT.running + actor] === 0) {
+      cells[AT.running + actor] = place;
+      cells[AT.section + actor] = SECTION.main + 1;
+    } else if (cells[AT.queued + actor] === 0) cells[AT.queued + actor] = place;
+    else throw new Error('a thread is given more jobs than it can hold here');
   }
 
   /** Goes on to the next step that makes a difference. */
   settle(cells: Cells, actor: number): void {
-    while (cells[AT.status + actor] === STATUS.runs && this.isNothing(cells, actor)) {
+    while (
+      cells[AT.status + actor] === STATUS.runs &&
+      this.isNothing(cells, actor) &&
+      this.canGo(cells, actor)
+    ) {
       this.step(cells, actor, 'go');
     }
   }
@@ -170,7 +218,8 @@ export class Steps {
       case 'load': {
         const { word } = operation;
         if (this.changed[word] === 0 || isForMessages(word)) return true;
-        if (isUnderWriterLock(word) && cells[AT.writer] === actor + 1) return true;
+        const isAlone = cells[AT.writer] === actor + 1 && !this.canWork(cells, actor);
+        if (isUnderWriterLock(word) && isAlone) return true;
         return this.isOwnSlot(cells, actor, word);
       }
       case 'store':
@@ -182,17 +231,28 @@ export class Steps {
       case 'end':
       case 'failed':
         return true;
-      case 'job': {
-        if (cells[AT.section + actor] === 0) return true;
-        const step = this.jobStep(cells, actor);
-        if (step === undefined || step.kind === 'guard') return true;
-        if (step.kind === 'store') return cells[step.word] === step.value;
-        // Zeros ahead of what is used are there already.
-        return step.kind === 'page' && isThere(cells, unitOfPage(step.page), step.content);
-      }
+      case 'submit':
+        return true;
+      case 'wait written':
+      case 'wait ended':
+        return true;
+      case 'job':
+        return this.jobStepIsNothing(cells, actor, false);
       default:
         return false;
     }
+  }
+
+  /** `beside`: the actor itself goes on meanwhile. */
+  private jobStepIsNothing(cells: Cells, actor: number, beside: boolean): boolean {
+    if (cells[AT.section + actor] === 0) return true;
+    const step = this.jobStep(cells, actor);
+    if (step === undefined || step.kind === 'guard' || step.kind === 'notify') return true;
+    if (step.kind === 'store') return cells[step.word] === step.value;
+    // Pages that it writes are read by nobody before it says that they are written.
+    if (beside) return step.kind === 'page' && cells[AT.killsLeft] === 0;
+    // Zeros ahead of what is used are there already.
+    return step.kind === 'page' && isThere(cells, unitOfPage(step.page), step.content);
   }
 
   private isOwnSlot(cells: Cells, actor: number, word: number): boolean {
@@ -279,6 +339,19 @@ export class Steps {
         break;
       case 'failed':
         throw new BrokenProperty(`actor ${actor}: ${operation.message}`);
+      case 'submit':
+        this.submit(cells, actor);
+        go(0);
+        break;
+      case 'wait written':
+        go(0);
+        break;
+      case 'wait ended':
+        go(cells[AT.outcomes + actor * MOST_JOBS + operation.jobs - 1]!);
+        break;
+      case 'have ended':
+        go(cells[AT.ended + actor]! >= operation.jobs ? 1 : 0);
+        break;
       case 'job':
         this.jobGoesOn(cells, actor, choice, go);
         break;
@@ -340,6 +413,9 @@ export class Steps {
         break;
       case 'guard':
         if (cells[step.word] !== step.value) return OUTCOME.cancelled;
+        break;
+      case 'notify':
+        if (this.canWork(cells, actor)) cells[AT.written + actor] = cells[AT.ended + actor]! + 1;
         break;
       case 'release':
         releaseWriter(cells, actor);
