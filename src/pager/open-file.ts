@@ -165,7 +165,8 @@ function joinLockFile(storage: Storage, identity: LockFileIdentity): LockWords |
 
 /** Of whatever version of this library the lock file is; 0 when it is none. */
 function layoutVersion(header: Int32Array): number {
-  return header[WORD.magic] === LOCK_FILE_MAGIC ? header[WORD.version]! : 0;
+  const isOurs = Atomics.load(header, WORD.magic) === LOCK_FILE_MAGIC;
+  return isOurs ? Atomics.load(header, WORD.version) : 0;
 }
 
 /** A lock file, made new, whose one snapshot is the recovered one. Alone. */
