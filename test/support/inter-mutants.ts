@@ -235,7 +235,13 @@ export const poisonIsSeenLate: Mutate = method(WriterTurn.prototype, 'start', fu
   const lock: LockWords = Reflect.get(this, 'lock');
   const storage: SteppedStorage = Reflect.get(this, 'storage');
   const { pages, identity } = Reflect.get(this, 'file');
-  if (lock.commitInProgress >= 0) finishDeadCommit(storage, lock, pages, identity);
+  if (lock.commitInProgress >= 0) {
+    try {
+      finishDeadCommit(storage, lock, pages, identity);
+    } catch (error) {
+      throw Reflect.get(this, 'jobs').translate(error, 0);
+    }
+  }
   if (lock.poisoned) throw poisonedError(storage.path, lock);
 });
 
