@@ -12,8 +12,8 @@ import { explore, type Run } from '../support/inter-run.ts';
 import { LARGE, SMALL } from '../support/inter-scenarios.ts';
 import { Random } from '../support/sim-random.ts';
 
-/** States at which an exploration is given up: 16 bytes each. */
-const MOST_STATES: number = cases(400_000, 10_000_000);
+/** States at which an exploration is given up: about 300 bytes each, with what leads to them. */
+const MOST_STATES: number = cases(400_000, 5_000_000);
 const WALKS: number = cases(25, 100_000);
 
 const random = new Random(seed);

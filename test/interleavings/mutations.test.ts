@@ -71,6 +71,12 @@ const MUTATIONS: readonly Mutation[] = [
     finds: LOST,
   },
   {
+    name: 'the published word is read after the scan',
+    mutate: mutants.scansFirst,
+    scenario: PIPELINE,
+    finds: LOST,
+  },
+  {
     name: 'a scan looks at the slots once',
     mutate: mutants.scansOnce,
     scenario: MOVES,

@@ -196,8 +196,8 @@ function dropping(keeps: (lock: LockWords, tip: Tip) => number[]): Mutate {
   return method(WriterTurn.prototype, 'dropUnneeded', function (tip: Tip) {
     const lock: LockWords = Reflect.get(this, 'lock');
     const file: { readonly readers: Readers } = Reflect.get(this, 'file');
-    const keep = keeps(lock, tip);
     const listed = file.readers.scan();
+    const keep = keeps(lock, tip);
     const retained: SnapshotRoots[] = [];
     for (let entry = 0; entry < lock.entriesUsed; entry++) {
       if (!lock.isRetained(entry)) continue;
@@ -212,6 +212,15 @@ function dropping(keeps: (lock: LockWords, tip: Tip) => number[]): Mutate {
 export const dropsD: Mutate = dropping((lock, tip) => [tip.entry, lock.commitInProgress]);
 export const dropsPublished: Mutate = dropping((lock, tip) => [
   lock.durableEntry === tip.entry ? -1 : lock.durableEntry,
+]);
+
+/** The slots are scanned first, and then the published word is read. */
+export const scansFirst: Mutate = dropping((lock, tip) => [
+  tip.entry,
+  tip.durableEntry,
+  lock.durableEntry,
+  lock.commitInProgress,
+  lock.findEntry(lock.published),
 ]);
 
 /** What is published and D are kept, and not the commit in flight that is built on. */
