@@ -14,7 +14,7 @@ import { Random } from '../support/sim-random.ts';
 
 /** States at which an exploration is given up: about 300 bytes each, with what leads to them. */
 const MOST_STATES: number = cases(400_000, 5_000_000);
-const WALKS: number = cases(25, 100_000);
+const WALKS: number = cases(15, 100_000);
 
 const random = new Random(seed);
 const runs: Run[] = [];

@@ -44,8 +44,8 @@ function commit({ pager }: Handle, { note }: Actor, durability: Durability): voi
   note(durability === 'commit' ? 'told durable' : 'told', session.id);
 }
 
-/** What a writer does, one after the other: a commit of that durability, or a flush. */
-export type Write = Durability | 'flush';
+/** What a writer does, one after the other: a commit of that durability, a flush; closing, last. */
+export type Write = Durability | 'flush' | 'close';
 
 /** Ends when a failed flush stops all writers. */
 export function writer(writes: readonly Write[]): Program {
@@ -61,6 +61,10 @@ function writeAll(actor: Actor, handle: Handle, writes: readonly Write[]): void 
   actor.idle(handle, 0);
   writes.forEach((write, i) => {
     const stopped = refused(STOPPED, () => {
+      if (write === 'close') {
+        handle.pager.close();
+        return;
+      }
       if (write !== 'flush') {
         commit(handle, actor, write);
         return;

@@ -89,6 +89,11 @@ export const SMALL: readonly Scenario[] = named({
     last: opener(TWICE, []),
     gone: true,
   },
+  'one closes while another opens': {
+    ...QUIET,
+    actors: [writer(['commit', 'close']), opener(['commit'], ['short'])],
+    last: opener(TWICE, []),
+  },
   'two open at the same time': {
     ...QUIET,
     kills: 1,
@@ -135,6 +140,17 @@ export const LARGE: readonly Scenario[] = named({
     actors: [writer(['manual', 'commit']), writer(['commit', 'manual']), writer(['flush'])],
     last: opener(TWICE),
     gone: true,
+  },
+  'handles come and go': {
+    ...QUIET,
+    kills: 1,
+    failures: 1,
+    actors: [
+      writer(['manual', 'flush', 'close']),
+      opener(['commit', 'close'], ['pin']),
+      opener(['manual', 'close'], ['D', 'short']),
+    ],
+    last: opener(TWICE),
   },
   'openers race beside readers and flushes that fail': {
     ...QUIET,
