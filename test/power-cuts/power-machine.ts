@@ -4,7 +4,7 @@
  */
 
 import { execFileSync } from 'node:child_process';
-import { openSync, readSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type DiskOptions, LoopDisk } from '../support/loop-disk.ts';
@@ -90,6 +90,12 @@ export class PowerMachine {
   async idle(worker: 0 | 1): Promise<void> {
     await this.workers[worker].line('idle');
     this.requireNoFailure();
+  }
+
+  async end(): Promise<void> {
+    for (const worker of this.workers) await worker.kill();
+    await this.disk.end();
+    closeSync(this.control);
   }
 
   /** Kills a worker with SIGKILL, and starts another in its place. */

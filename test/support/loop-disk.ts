@@ -138,6 +138,11 @@ export class LoopDisk {
     await this.tell('keep', path);
   }
 
+  /** Ends it, and the mount with it once no program of its namespace is left. */
+  async end(): Promise<void> {
+    await this.child.kill();
+  }
+
   private async tell(...words: readonly (string | number)[]): Promise<void> {
     this.child.say(words.join(' '));
     const answer = await this.child.line();
