@@ -33,7 +33,7 @@
  *     64-67  who holds the opener lock; for messages only
  *     68-69  rolled back to, as metas say it
  *     70-71  rolled back from
- *     72     the newest snapshot published with durability 'interval': low 32 bits of its id, 0 none
+ *     72     the newest snapshot published with durability 'interval': low 32 bits of its id
  *
  *     128    retained table: entries of 16 words
  *     .      reader slots: 16 words each, a cache line, so that readers do not slow each other

@@ -13,7 +13,7 @@
  *     D, ids reserved, nothing in progress
  *     on abort: forget it                  a full disk changes nothing (rule 5)
  *     on poison: the flag and its cause    a failed flush proves nothing about later ones (rule 5)
- *                zeros over the meta       what failed is not to be found by way of the slots either
+ *                zeros over the meta       by the slots what failed is not found either
  *     finally: release the writer lock
  */
 

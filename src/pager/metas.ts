@@ -35,8 +35,8 @@ export interface DatabaseIdentity {
 }
 
 /**
- * The slots that hold a valid meta, the newest first. Without those of states that an older one says
- * were given up: a power failure came before their slots were zeroed.
+ * The slots that hold a valid meta, the newest first. Without those of states that an older one
+ * says were given up: a power failure came before their slots were zeroed.
  */
 export function readMetas(storage: Storage): Meta[] {
   const metas: Meta[] = [];

@@ -256,7 +256,7 @@ export class Pager {
     this.upkeep.flushSync();
   }
 
-  /** For a time when nobody writes: says in a meta that the newest state is whole. False: not yet. */
+  /** For a time when nobody writes: a meta says that the newest state is whole. False: not yet. */
   confirmWhenIdle(): Promise<boolean> {
     return this.upkeep.confirmWhenIdle();
   }
