@@ -283,7 +283,8 @@ export class Database implements Disposable, AsyncDisposable {
    * all; BACKUP_MISMATCH when the state that `since` names was given up by a recovery; CORRUPTION
    * and STORAGE_FAULT when something is damaged; DATABASE_LOCKED, CANNOT_OPEN, DISK_FULL and IO for
    * a path; what a stream fails with, as it is; WRITER_LOCK_TIMEOUT; the signal's reason. After any
-   * of these a path holds what it held before.
+   * of these a path holds what it held before; only when the flush of its folder fails, the last of
+   * all, it holds the new one, which a power failure may take back.
    */
   async backup(target: BackupTarget, options: BackupOptions = {}): Promise<BackupReport> {
     this.requireOpen();

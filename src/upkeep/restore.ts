@@ -27,7 +27,7 @@ import { failure, TargetFile } from './target-file.ts';
  * order; CORRUPTION for damage; NOT_A_DATABASE and FORMAT_VERSION for what is no piece, or one of a
  * newer version; DATABASE_LOCKED when the target is a database that anybody has open; CANNOT_OPEN,
  * DISK_FULL, IO; what a stream fails with, as it is; the signal's reason. After any of these the
- * target is as it was.
+ * target is as it was; only when the flush of its folder fails, the last of all, it is replaced.
  */
 export async function restore(
   pieces: readonly BackupSource[],
