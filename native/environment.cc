@@ -7,6 +7,7 @@
 namespace coppice {
 
 SharedMemory::~SharedMemory() {
+  if (guard != nullptr) guard->give();
   if (base != nullptr) munmap(base, bytes);
 }
 

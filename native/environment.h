@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "channel.h"
+#include "fault-guard.h"
 #include "fork.h"
 
 namespace coppice {
@@ -26,6 +27,7 @@ class Resident {
 struct SharedMemory {
   void* base = nullptr;
   size_t bytes = 0;
+  FaultGuard* guard = nullptr;
   ~SharedMemory();
 };
 

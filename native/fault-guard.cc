@@ -9,8 +9,9 @@ namespace coppice {
 
 namespace {
 
-// One per file mapped in this process; each is 16 KiB of address space, made when first needed.
-constexpr size_t kGuards = 1024;
+// One per data file mapped in this process, and one per lock file and handle; each is 16 KiB of
+// address space, made when first needed.
+constexpr size_t kGuards = 4096;
 std::atomic<FaultGuard*> guards[kGuards];
 std::atomic<size_t> guardsMade;
 
@@ -108,7 +109,7 @@ Failure FaultGuard::checkHandler() {
   return failure;
 }
 
-Failure FaultGuard::take(uint8_t* base, size_t length, FaultGuard** out) {
+Failure FaultGuard::take(uint8_t* base, size_t length, bool writable, FaultGuard** out) {
   osPageSize();  // so that the handler finds its static made
   if (Failure failure = checkHandler()) return failure;
   for (size_t i = 0; i < kGuards; i++) {
@@ -135,6 +136,7 @@ Failure FaultGuard::take(uint8_t* base, size_t length, FaultGuard** out) {
     guard->overflowLow_.store(UINTPTR_MAX);
     guard->overflowHigh_.store(0);
     for (std::atomic<uintptr_t>& entry : guard->noted_) entry.store(0);
+    guard->writable_.store(writable);
     guard->begin_.store(reinterpret_cast<uintptr_t>(base));
     guard->end_.store(reinterpret_cast<uintptr_t>(base) + length);
     *out = guard;
@@ -175,7 +177,8 @@ bool FaultGuard::replace(uintptr_t page) {
   words_[0].fetch_add(1);
   words_[1].fetch_add(1);
   void* wanted = reinterpret_cast<void*>(page);
-  void* zeros = mmap(wanted, osPageSize(), PROT_READ,
+  const int protection = writable_.load() ? PROT_READ | PROT_WRITE : PROT_READ;
+  void* zeros = mmap(wanted, osPageSize(), protection,
                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
   if (zeros == MAP_FAILED) return false;
   // A page that is noted already is noted twice, never left out: remap() may be about to forget

@@ -1,4 +1,4 @@
-// A page of the mapping that cannot be read (file truncated, I/O error) raises SIGBUS in whatever
+// A page of a mapping that cannot be read (file truncated, I/O error) raises SIGBUS in whatever
 // code touched it. The guard maps a page of zeros over it, notes which, counts, and returns, so
 // that the read goes on and the reader finds the count changed.
 //
@@ -25,8 +25,9 @@ size_t osPageSize();
 class FaultGuard {
  public:
   // Guards [base, base + length), and makes sure that our handler is the process's. ENFILE when
-  // there are more mappings in this process than guards.
-  static Failure take(uint8_t* base, size_t length, FaultGuard** out);
+  // there are more mappings in this process than guards. The zeros can be written to where the
+  // mapping can: what is written there nobody else sees.
+  static Failure take(uint8_t* base, size_t length, bool writable, FaultGuard** out);
 
   // Stops guarding. To be called before the addresses are unmapped.
   void give();
@@ -34,7 +35,7 @@ class FaultGuard {
   // Puts our handler in place again, should another have taken its place.
   static Failure checkHandler();
 
-  // Whether the address lies in a guarded mapping, which cannot be written to.
+  // Whether the address lies in a guarded mapping.
   static bool covers(const void* address);
 
   // Replaces the page at the faulting address, if a guard covers it. Called by the handler.
@@ -61,6 +62,7 @@ class FaultGuard {
   static constexpr size_t kNoted = 2040;
 
   std::atomic<int32_t> words_[2];
+  std::atomic<bool> writable_;
   std::atomic<bool> taken_;
   std::atomic<uintptr_t> begin_;
   std::atomic<uintptr_t> end_;

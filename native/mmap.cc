@@ -64,7 +64,7 @@ Failure Mapping::make(int descriptor, bool writable, size_t reserveBytes, size_t
   made->segmentBytes_ = segmentBytes;
   if (Failure failure = openAgain(descriptor, writable, &made->descriptor_)) return failure;
   if (Failure failure = made->reserve(reserveBytes)) return failure;
-  if (Failure failure = FaultGuard::take(made->base_, made->reservedBytes_, &made->guard_)) {
+  if (Failure failure = FaultGuard::take(made->base_, made->reservedBytes_, false, &made->guard_)) {
     return failure;
   }
   if (Failure failure = made->ensureMapped(segmentBytes)) return failure;

@@ -51,7 +51,7 @@ Failure mapWords(int descriptor, size_t bytes, bool write, std::shared_ptr<Share
   *out = std::make_shared<SharedMemory>();
   (*out)->base = base;
   (*out)->bytes = bytes;
-  return {};
+  return FaultGuard::take(static_cast<uint8_t*>(base), bytes, write, &(*out)->guard);
 }
 
 }  // namespace
@@ -59,6 +59,7 @@ Failure mapWords(int descriptor, size_t bytes, bool write, std::shared_ptr<Share
 Napi::Function SharedWords::define(Napi::Env env) {
   return DefineClass(env, "NativeSharedWords",
                      {InstanceMethod("status", &SharedWords::status),
+                      InstanceMethod("isWhole", &SharedWords::isWhole),
                       InstanceMethod("close", &SharedWords::close)});
 }
 
@@ -102,6 +103,10 @@ Napi::Value SharedWords::status(const Napi::CallbackInfo& info) {
     return Napi::Value();
   }
   return statusOf(info.Env(), descriptor_->number());
+}
+
+Napi::Value SharedWords::isWhole(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), memory_ == nullptr || !memory_->guard->anyReplaced());
 }
 
 Napi::Value SharedWords::close(const Napi::CallbackInfo& info) {

@@ -22,6 +22,7 @@ class SharedWords : public Napi::ObjectWrap<SharedWords>, public Resident {
 
  private:
   Napi::Value status(const Napi::CallbackInfo& info);
+  Napi::Value isWhole(const Napi::CallbackInfo& info);
   Napi::Value close(const Napi::CallbackInfo& info);
 
   Environment* environment_ = nullptr;

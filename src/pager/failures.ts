@@ -5,6 +5,7 @@ import {
   DatabasePoisonedError,
   DiskFullError,
   IoError,
+  StorageFaultError,
   WriterLockTimeoutError,
 } from '../errors.ts';
 import { WORD } from '../format/lock-file.ts';
@@ -42,6 +43,14 @@ export function diskFullError(path: string, bytes: number, cause: unknown): Copp
 }
 
 /** A failed call that is neither. */
+/** Pages of the mapped lock file are gone. The handle cannot be used any more. */
+export function lockFileIsGone(path: string): CoppiceError {
+  return new StorageFaultError(
+    `${path}-lock was cut short while the database was open. All that was durable is in the data ` +
+      'file. Close the database in every process, and open it again.',
+  );
+}
+
 export function ioError(path: string, error: NativeError): CoppiceError {
   return new IoError(
     error.syscall,

@@ -5,7 +5,14 @@
 
 import { WORD } from '../format/lock-file.ts';
 import type { PreparedCommit } from './commit.ts';
-import { diskFullError, ioError, isDiskFull, isNativeError, poisonedError } from './failures.ts';
+import {
+  diskFullError,
+  ioError,
+  isDiskFull,
+  isNativeError,
+  lockFileIsGone,
+  poisonedError,
+} from './failures.ts';
 import { Job } from './job.ts';
 import type { LockWords } from './lock-words.ts';
 import type { Storage } from './storage.ts';
@@ -149,6 +156,7 @@ export class JobRunner {
    */
   translate(error: unknown, bytes: number): unknown {
     if (!isNativeError(error)) return error;
+    if (!this.storage.sharedIsWhole()) return lockFileIsGone(this.storage.path);
     if (this.lock.poisoned) return poisonedError(this.storage.path, this.lock, error);
     // A job behind one that failed is not run: it failed for the same reason.
     if (error.code === 'ECANCELED' && this.lastFailure !== undefined) return this.lastFailure;

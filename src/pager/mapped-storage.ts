@@ -185,6 +185,10 @@ export class MappedStorage implements Storage {
     return this.told(() => statSync(lockPath, { throwIfNoEntry: false })?.size ?? 0);
   }
 
+  sharedIsWhole(): boolean {
+    return this.shared?.isWhole() ?? true;
+  }
+
   faultWords(): Int32Array {
     return this.file.faultWords();
   }

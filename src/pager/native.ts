@@ -136,6 +136,11 @@ export interface NativeFile {
 export interface NativeSharedWords {
   readonly words: Int32Array;
   status(): FileStatus;
+  /**
+   * False once a page of the file could not be read or written, because it was cut short: then
+   * zeros are seen there, and what is stored there nobody else sees. It stays false.
+   */
+  isWhole(): boolean;
   close(): void;
 }
 

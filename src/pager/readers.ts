@@ -25,6 +25,7 @@
 
 import { DatabaseClosedError, ReadersFullError, StorageFaultError } from '../errors.ts';
 import { SLOT, slotAt, slotByte, WORD, writeWide } from '../format/lock-file.ts';
+import { lockFileIsGone } from './failures.ts';
 import type { LockWords } from './lock-words.ts';
 import { type SnapshotRoots, shortId } from './snapshot.ts';
 import type { Storage } from './storage.ts';
@@ -228,7 +229,7 @@ export class Readers {
       const entry = this.lock.findEntry(short);
       if (entry < 0) {
         // A writer is faster than we are, each time: only a damaged lock file does that for long.
-        if (tries > MAX_TRIES) throw this.damaged();
+        if (tries > MAX_TRIES || !this.storage.sharedIsWhole()) throw this.damaged();
         continue;
       }
       const roots = this.lock.entryRoots(entry);
@@ -243,6 +244,7 @@ export class Readers {
   }
 
   private damaged(): Error {
+    if (!this.storage.sharedIsWhole()) return lockFileIsGone(this.storage.path);
     return new StorageFaultError(
       `${this.storage.path}: the lock file names a snapshot that is not in it. ` +
         'Close the database in every process and open it again.',

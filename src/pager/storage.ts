@@ -56,6 +56,8 @@ export interface Storage extends Given {
   openShared(sizeBytes: number, create: boolean, replace?: boolean): Int32Array | undefined;
   /** The size of the lock file, 0 when it is absent. */
   sharedBytes(): number;
+  /** False once some of the mapped lock file was found to be gone. It stays false. */
+  sharedIsWhole(): boolean;
 
   /** See NativeFile. */
   faultWords(): Int32Array;

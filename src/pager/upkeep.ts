@@ -135,6 +135,7 @@ export class Upkeep {
     if (lock.poisoned || !storage.tryAcquireWriter()) return;
     try {
       if (lock.commitInProgress >= 0) return;
+      this.turn.requireLockFile();
       if (this.jobs.counts.count > 0) this.confirm();
       this.length.giveBack(this.turn.dropUnneeded(this.jobs.tip));
     } catch (error) {

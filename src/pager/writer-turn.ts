@@ -5,7 +5,13 @@
 
 import { DatabaseClosedError, ReadOnlyError } from '../errors.ts';
 import { WORD } from '../format/lock-file.ts';
-import { ioError, isNativeError, lockTimeoutError, poisonedError } from './failures.ts';
+import {
+  ioError,
+  isNativeError,
+  lockFileIsGone,
+  lockTimeoutError,
+  poisonedError,
+} from './failures.ts';
 import type { JobRunner } from './job-runner.ts';
 import type { LockWords } from './lock-words.ts';
 import type { OpenedFile } from './open-file.ts';
@@ -71,6 +77,7 @@ export class WriterTurn {
       }
     }
     lock.setHolder(WORD.writer, storage.identity());
+    this.requireLockFile();
   }
 
   /**
@@ -92,7 +99,14 @@ export class WriterTurn {
       if (keep.has(entry) || short === published || listed.has(short)) retained.push(roots);
       else lock.drop(entry);
     }
+    // Whom it does not list any more may be reading still.
+    this.requireLockFile();
     return retained;
+  }
+
+  /** Without a whole lock file nobody knows who reads what. */
+  requireLockFile(): void {
+    if (!this.storage.sharedIsWhole()) throw lockFileIsGone(this.storage.path);
   }
 
   requireWritable(): void {

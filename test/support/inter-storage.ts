@@ -144,6 +144,9 @@ export class SteppedStorage implements Storage {
   sharedBytes(): number {
     return 4 * WORDS;
   }
+  sharedIsWhole(): boolean {
+    return true;
+  }
 
   // The rest
 

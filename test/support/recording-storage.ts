@@ -421,6 +421,9 @@ export class RecordingStorage implements Storage {
   sharedBytes(): number {
     return this.machine.shared?.byteLength ?? 0;
   }
+  sharedIsWhole(): boolean {
+    return true;
+  }
 
   // The rest
 
