@@ -166,6 +166,9 @@ export function writeBranch(
     setEntriesBelow(s, o, n, i, x.below[item]!);
     if (i === 0) continue;
     const suffix = x.keyLength[item]! - prefix;
+    if (suffix < 0) {
+      throw new CorruptionError(page, `page ${page}: its separators are out of order`);
+    }
     e -= branchEntryBytes(suffix);
     s.u16[e >> 1] = suffix;
     const key = e + BRANCH_ENTRY_BYTES;

@@ -7,16 +7,20 @@
  * 3. In a tree that is being written the cursor sees the tree as it goes. Before the first change
  *    after a step the tree tells it (`keep`), and it copies its key; the next step starts from that
  *    key, whether the entry is still there or not. A tree that does not change costs no copy.
+ * 4. The first keys of the leaves that it passes ascend, or descend: so it passes none twice, and
+ *    comes to an end also in a damaged tree whose branches share their children.
  */
 
 import { assert } from '../assert.ts';
+import { CorruptionError } from '../errors.ts';
 import type { TreeRoot } from '../format/catalogue.ts';
 import { leafEntry } from '../format/leaf.ts';
 import { slotCount } from '../format/page-header.ts';
+import type { Segment } from '../format/segment.ts';
 import type { PageReader } from '../pager/page-reader.ts';
 import { EntryView } from './entry.ts';
 import type { Bound } from './keys.ts';
-import { compareLeafKey, leafLowerBound } from './keys.ts';
+import { compareFirstKeys, compareLeafKey, leafLowerBound } from './keys.ts';
 import { Path } from './path.ts';
 import { rankOfPath, searchIndex } from './rank.ts';
 import { descendEdge, findChild, findOnPath, search, searchEdge } from './search.ts';
@@ -190,15 +194,33 @@ export class Cursor extends EntryView {
    */
   private toSibling(direction: 1 | -1): boolean {
     const path = this.path;
+    const { segment, offset } = path;
     for (let d = path.depth - 1; d >= 0; d--) {
       const o = findOnPath(this.pages, path, d);
       const slot = path.slots[d]! + direction;
       if (slot < 0 || slot === slotCount(this.pages.segment, o)) continue;
       path.slots[d] = slot;
       descendEdge(this.pages, findChild(this.pages, o, d, path), d + 1, direction < 0, path);
+      this.requireBeyond(segment, offset, direction);
       return true;
     }
     return false;
+  }
+
+  /**
+   * Invariant 4: throws CorruptionError unless the path's leaf comes after, or before, the one at
+   * `offset`.
+   */
+  private requireBeyond(segment: Segment, offset: number, direction: 1 | -1): void {
+    const { path } = this;
+    const { pageSize } = this.pages.geometry;
+    const order = compareFirstKeys(path.segment, path.offset, segment, offset, pageSize);
+    if (order * direction > 0) return;
+    const page = path.pages[path.depth]!;
+    throw new CorruptionError(
+      page,
+      `page ${page}: its keys are not beyond those of the leaf before`,
+    );
   }
 
   /** Takes the position that the path leads to. False: it is out of the range. */

@@ -101,6 +101,33 @@ export function compareLeafKey(
   return suffix - rest;
 }
 
+/** As compareKeys, of the first keys of two leaves: at `o` of `s`, and at `p` of `t`. */
+export function compareFirstKeys(
+  s: Segment,
+  o: number,
+  t: Segment,
+  p: number,
+  pageSize: number,
+): number {
+  const e = leafEntry(s, o, slotCount(s, o), 0);
+  const f = leafEntry(t, p, slotCount(t, p), 0);
+  const prefix = prefixLength(s, o);
+  const other = prefixLength(t, p);
+  const length = prefix + suffixLength(s, e);
+  const otherLength = other + suffixLength(t, f);
+  const at = leafSuffixAt(s, e, pageFlags(s, o)) - prefix;
+  const otherAt = leafSuffixAt(t, f, pageFlags(t, p)) - other;
+  const prefixAt = o + pageSize - prefix;
+  const otherPrefixAt = p + pageSize - other;
+  const both = length < otherLength ? length : otherLength;
+  for (let k = 0; k < both; k++) {
+    const a = s.bytes[(k < prefix ? prefixAt : at) + k]!;
+    const b = t.bytes[(k < other ? otherPrefixAt : otherAt) + k]!;
+    if (a !== b) return a - b;
+  }
+  return length - otherLength;
+}
+
 /** The first slot of the leaf at `o` whose key is >= key, or > key when `after`; 0..count. */
 export function leafLowerBound(
   s: Segment,

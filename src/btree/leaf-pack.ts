@@ -2,7 +2,6 @@
  * Leaves, taken apart and written again.
  */
 
-import { assert } from '../assert.ts';
 import { CorruptionError } from '../errors.ts';
 import { LEAF_SLOT_BYTES, PAGE_HEADER_BYTES } from '../format/geometry.ts';
 import {
@@ -122,7 +121,8 @@ export function writeLeaf(edit: Edit, page: number, from: number, to: number): v
   initialisePage(s, o, pageSize, page, transaction, PAGE_TYPE.leaf, 0, edit.leafFlags);
   const count = to - from;
   const prefix = x.prefixOf(from, to);
-  assert(leafBytes(x, from, to) <= capacity, 'a page cannot hold what is written to it', page);
+  // Only on damaged pages can entries that fit before take more room than a page has.
+  if (leafBytes(x, from, to) > capacity) throw disordered(page);
   setSlotCount(s, o, count);
   setPrefixLength(s, o, prefix);
   let e = o + pageSize - prefix;
@@ -133,6 +133,7 @@ export function writeLeaf(edit: Edit, page: number, from: number, to: number): v
   for (let i = 0; i < count; i++) {
     const item = from + i;
     const suffix = x.keyLength[item]! - prefix;
+    if (suffix < 0) throw disordered(page);
     e -= x.size[item]! - LEAF_SLOT_BYTES - prefix;
     const key = writeItem(x, s, item, e, prefix);
     overflow |= s.u16[(e >> 1) + 1]! & VALUE_IN_OVERFLOW;
@@ -141,6 +142,11 @@ export function writeLeaf(edit: Edit, page: number, from: number, to: number): v
   }
   setHeapSize(s, o, o + pageSize - e);
   if (overflow !== 0) setPageFlags(s, o, edit.leafFlags | PAGE_FLAG.overflow);
+}
+
+/** Keys between two that share a prefix do so too, unless they are out of order. */
+function disordered(page: number): CorruptionError {
+  return new CorruptionError(page, `page ${page}: keys of the pages it replaces are out of order`);
 }
 
 /** Writes one entry of the list at `e`, on a page with that prefix. Returns where its suffix is. */

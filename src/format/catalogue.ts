@@ -15,6 +15,7 @@
  *     36     .     the two names
  */
 
+import { type Geometry, LEAF_ENTRY_BYTES, LEAF_SLOT_BYTES } from './geometry.ts';
 import { PAGE_FLAG } from './page-header.ts';
 
 export const STORE_FLAG = { multi: 1, versions: 2, expires: 4, sharedStructures: 8 } as const;
@@ -49,6 +50,16 @@ const RECORD_VERSION = 1;
 
 const utf8 = new TextEncoder();
 const fromUtf8 = new TextDecoder('utf-8', { fatal: true });
+
+/**
+ * The longest name of a store, in UTF-8 bytes: its record must lie in the leaf, where commits and
+ * walks look for roots, and not in an overflow run.
+ */
+export function longestStoreName(geometry: Geometry, { key, value }: StoreDescription): number {
+  const codecs = utf8.encode(key).length + utf8.encode(value).length;
+  const entry = LEAF_SLOT_BYTES + LEAF_ENTRY_BYTES + CATALOGUE_RECORD_BYTES + codecs;
+  return Math.min(geometry.maxKeyBytes, geometry.maxLeafEntryBytes - entry);
+}
 
 /** The record as bytes of its own. */
 export function encodeRecord(description: StoreDescription, root: TreeRoot): Uint8Array {

@@ -2,10 +2,15 @@
  * The structure of one page: is every count, offset and length inside the page, so that whatever
  * reads it afterwards stays inside. It says nothing of checksums, keys' order or other pages.
  *
+ * 1. Entries, holes and prefix are together as large as the heap: a page that is written anew with
+ *    what is on it does not overflow.
+ * 2. No key is longer than any key may be, no entry larger than half a page: there is room for
+ *    every key, and a full page can be cut in two.
+ *
  * Each function returns undefined, or what is wrong, for the message of a CorruptionError.
  */
 
-import { branchDirectoryEnd, branchEntry, branchEntryBytes } from './branch.ts';
+import { branchDirectoryEnd, branchEntry, branchEntryBytes, childPage } from './branch.ts';
 import { CATALOGUE_RECORD_BYTES } from './catalogue.ts';
 import { BRANCH_SLOT_BYTES, type Geometry, LEAF_SLOT_BYTES } from './geometry.ts';
 import {
@@ -13,10 +18,12 @@ import {
   leafDirectoryEnd,
   leafEntry,
   leafEntryBytes,
+  packedPage,
   suffixLength,
   VALUE_IN_OVERFLOW,
   valueWord,
 } from './leaf.ts';
+import { mapChild } from './map-page.ts';
 import {
   heapSize,
   holeBytes,
@@ -71,6 +78,13 @@ function heapFault(
   return undefined;
 }
 
+/** What `total` bytes of entries leave of the heap must be its holes and its prefix. */
+function sumFault(s: Segment, o: number, total: number): string | undefined {
+  const heap = heapSize(s, o);
+  if (total + holeBytes(s, o) + paddedPrefix(s, o) === heap) return undefined;
+  return `entries of ${total} bytes, ${holeBytes(s, o)} bytes of holes in a heap of ${heap}`;
+}
+
 /** The prefix takes an even number of bytes, so that entries end where the next may begin. */
 function paddedPrefix(s: Segment, o: number): number {
   return (prefixLength(s, o) + 1) & ~1;
@@ -87,6 +101,9 @@ function leafFault(s: Segment, o: number, geometry: Geometry): string | undefine
   const end = o + geometry.pageSize - paddedPrefix(s, o);
   const start = o + geometry.pageSize - heapSize(s, o);
   const fixed = fixedBytes(flags);
+  const longestSuffix = geometry.maxKeyBytes - prefixLength(s, o);
+  const largest = geometry.maxLeafEntryBytes - LEAF_SLOT_BYTES;
+  let total = 0;
   for (let i = 0; i < n; i++) {
     const e = leafEntry(s, o, n, i);
     if (e < start || e + fixed > end || (e & 1) !== 0) {
@@ -96,15 +113,21 @@ function leafFault(s: Segment, o: number, geometry: Geometry): string | undefine
     if (e + size > end) {
       return `slot ${i} at ${e - o} takes ${size} bytes, past the heap's end at ${end - o}`;
     }
+    if (suffixLength(s, e) > longestSuffix || size > largest) {
+      return `slot ${i} has a key or an entry larger than any: ${size} bytes`;
+    }
+    total += size;
     const word = valueWord(s, e);
     if ((word & VALUE_IN_OVERFLOW) !== 0) {
       if ((flags & PAGE_FLAG.overflow) === 0)
         return `slot ${i} has a run, the page's flags deny it`;
+      // A walk, and the commit that gives pages their places, look for roots in leaves.
+      if ((flags & PAGE_FLAG.catalogue) !== 0) return `slot ${i} has its record in a run`;
     } else if ((flags & PAGE_FLAG.catalogue) !== 0 && word < CATALOGUE_RECORD_BYTES) {
       return `slot ${i} has a catalogue record of ${word} bytes`;
     }
   }
-  return undefined;
+  return sumFault(s, o, total);
 }
 
 function branchFault(s: Segment, o: number, geometry: Geometry): string | undefined {
@@ -117,6 +140,8 @@ function branchFault(s: Segment, o: number, geometry: Geometry): string | undefi
   if (fault !== undefined) return fault;
   const end = o + geometry.pageSize - paddedPrefix(s, o);
   const start = o + geometry.pageSize - heapSize(s, o);
+  const longestSuffix = geometry.maxKeyBytes - prefixLength(s, o);
+  let total = 0;
   for (let i = 1; i < n; i++) {
     const e = branchEntry(s, o, n, i);
     if (e < start || e + 2 > end || (e & 1) !== 0) {
@@ -125,6 +150,42 @@ function branchFault(s: Segment, o: number, geometry: Geometry): string | undefi
     const size = branchEntryBytes(suffixLength(s, e));
     if (e + size > end) {
       return `slot ${i} at ${e - o} takes ${size} bytes, past the heap's end at ${end - o}`;
+    }
+    if (suffixLength(s, e) > longestSuffix) return `slot ${i} has a separator longer than any key`;
+    total += size;
+  }
+  return sumFault(s, o, total);
+}
+
+/**
+ * A pointer of the page at `o`, whose structure was checked, to no page of the file, or undefined.
+ * Provisional numbers of dirty pages are negative: one in the file must not be taken for one of
+ * these.
+ */
+export function pointerFault(s: Segment, o: number, geometry: Geometry): string | undefined {
+  const type = pageType(s, o);
+  const n = slotCount(s, o);
+  const { firstPage, mapFanout } = geometry;
+  if (type === PAGE_TYPE.branch) {
+    for (let i = 0; i < n; i++) {
+      const page = childPage(s, o, n, i);
+      if (page < firstPage) return `child ${i} is page ${page >>> 0}`;
+    }
+  } else if (type === PAGE_TYPE.map && pageLevel(s, o) > 0) {
+    for (let i = 0; i < mapFanout; i++) {
+      const page = mapChild(s, o, i);
+      if (page !== 0 && page < firstPage) return `child ${i} is page ${page >>> 0}`;
+    }
+  } else if (type === PAGE_TYPE.leaf) {
+    const flags = pageFlags(s, o);
+    if ((flags & (PAGE_FLAG.overflow | PAGE_FLAG.catalogue)) === 0) return undefined;
+    const fixed = fixedBytes(flags);
+    for (let i = 0; i < n; i++) {
+      const e = leafEntry(s, o, n, i);
+      const isRun = (valueWord(s, e) & VALUE_IN_OVERFLOW) !== 0;
+      if (!isRun && (flags & PAGE_FLAG.catalogue) === 0) continue;
+      const page = packedPage(s, e + fixed);
+      if (page < firstPage && (isRun || page !== 0)) return `slot ${i} names page ${page >>> 0}`;
     }
   }
   return undefined;

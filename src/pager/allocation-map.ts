@@ -1,5 +1,6 @@
 /** Reading allocation maps: the bitmap page that covers a page of the file, and its bits. */
 
+import { CorruptionError } from '../errors.ts';
 import type { Geometry } from '../format/geometry.ts';
 import { copyMapWords, mapChild, mapChildBirth, mapWord } from '../format/map-page.ts';
 import { PAGE_TYPE, pageLevel } from '../format/page-header.ts';
@@ -47,6 +48,13 @@ export function findMapLeaf(
     birth = mapChildBirth(s, o, geometry.mapFanout, slot);
     o = pages.find(page, birth, PAGE_TYPE.map);
     level--;
+    if (pageLevel(pages.segment, o) !== level) {
+      const found = pageLevel(pages.segment, o);
+      throw new CorruptionError(
+        page,
+        `map page ${page}: level ${found}, its parent wants ${level}`,
+      );
+    }
   }
   return { page, birth };
 }

@@ -6,9 +6,12 @@
  *    (commit-and-recovery.md).
  * 2. D, the commit in progress and the published snapshot are each named by ONE word, so that a
  *    process killed between two stores leaves either the old or the new.
+ * 3. The file can be written by anybody who may write the database: an index that it holds is
+ *    looked at before it is used.
  */
 
-import { assert } from '../assert.ts';
+import { StorageFaultError } from '../errors.ts';
+import { META_SLOT_OFFSETS } from '../format/geometry.ts';
 import {
   ENTRY,
   entryAt,
@@ -115,45 +118,52 @@ export class LockWords {
       if (i >= this.entriesUsed) this.store(WORD.entriesUsed, i + 1);
       return i;
     }
-    assert(false, 'all retained entries are in use', this.entries);
+    throw damaged(`all ${this.entries} of its retained entries are in use`);
   }
 
   /** No entry at or past this index is in use. */
   get entriesUsed(): number {
-    return Math.min(this.load(WORD.entriesUsed), this.entries);
+    return clamp(this.load(WORD.entriesUsed), this.entries);
   }
 
   isRetained(entry: number): boolean {
-    return this.load(entryAt(entry) + ENTRY.state) === 1;
+    return this.load(this.at(entry) + ENTRY.state) === 1;
   }
 
   drop(entry: number): void {
-    this.store(entryAt(entry) + ENTRY.state, 0);
+    this.store(this.at(entry) + ENTRY.state, 0);
   }
 
   entryId(entry: number): number {
-    return readWide(this.words, entryAt(entry) + ENTRY.id);
+    return readWide(this.words, this.at(entry) + ENTRY.id);
   }
 
   /** The meta slot that names the entry's snapshot, -1 when none does. */
   entryMetaSlot(entry: number): number {
-    return this.load(entryAt(entry) + ENTRY.metaSlot) - 1;
+    const slot = this.load(this.at(entry) + ENTRY.metaSlot) - 1;
+    return slot < META_SLOT_OFFSETS.length ? Math.max(slot, -1) : -1;
   }
   setEntryMetaSlot(entry: number, slot: number): void {
     this.store(entryAt(entry) + ENTRY.metaSlot, slot + 1);
   }
 
   entryRoots(entry: number): SnapshotRoots {
-    const at = entryAt(entry);
+    const at = this.at(entry);
     return {
       id: readWide(this.words, at + ENTRY.id),
-      cataloguePage: this.load(at + ENTRY.cataloguePage),
+      cataloguePage: this.load(at + ENTRY.cataloguePage) >>> 0,
       catalogueBirth: readWide(this.words, at + ENTRY.catalogueBirth),
-      mapPage: this.load(at + ENTRY.mapPage),
+      mapPage: this.load(at + ENTRY.mapPage) >>> 0,
       mapBirth: readWide(this.words, at + ENTRY.mapBirth),
       filePages: this.load(at + ENTRY.filePages) >>> 0,
       pagesInUse: this.load(at + ENTRY.pagesInUse) >>> 0,
     };
+  }
+
+  /** The first word of an entry that another word names. */
+  private at(entry: number): number {
+    if (entry >= 0 && entry < this.entries) return entryAt(entry);
+    throw damaged(`it names retained entry ${entry} of ${this.entries}`);
   }
 
   /** The retained entry with that short id, -1 when there is none. */
@@ -263,17 +273,27 @@ export class LockWords {
   }
 
   get slotsUsed(): number {
-    return this.load(WORD.slotsUsed);
+    return clamp(this.load(WORD.slotsUsed), this.readerSlots);
   }
 
   /** Says that slot `i` is in use from now on, for scanners, which look no further than this. */
   noteSlotUsed(i: number): void {
     for (;;) {
-      const used = this.slotsUsed;
+      const used = this.load(WORD.slotsUsed);
       if (used > i) return;
       if (Atomics.compareExchange(this.words, WORD.slotsUsed, used, i + 1) === used) return;
     }
   }
+}
+
+function clamp(count: number, most: number): number {
+  return Math.max(0, Math.min(count, most));
+}
+
+function damaged(what: string): StorageFaultError {
+  return new StorageFaultError(
+    `The lock file is damaged: ${what}. Close the database in every process and open it again.`,
+  );
 }
 
 /** Words 2 to 13: boot id, device, inode, uuid. */

@@ -7,6 +7,7 @@
  */
 
 import { assert } from '../assert.ts';
+import { CorruptionError } from '../errors.ts';
 import type { Geometry } from '../format/geometry.ts';
 import {
   copyMapChildren,
@@ -139,7 +140,9 @@ export class MapUpdate {
     for (let level = 1; level <= top; level++) below = this.writeLevel(level, below, placed);
     const root = below.get(0);
     assert(root !== undefined && below.size === 1, 'an updated map has one root');
-    assert(root.bits === this.inUse, 'the bits below the root are the pages in use');
+    if (root.bits !== this.inUse) {
+      throw mapFault(root.page, `${root.bits} pages are marked as in use, not ${this.inUse}`);
+    }
     assert(this.places.length === 0, 'every place of the map is used');
     return { page: root.page, birth: this.pages.transaction };
   }
@@ -270,7 +273,8 @@ export class MapUpdate {
     const { words } = leaf;
     const mask = 1 << (bit & 31);
     const was = (words[bit >> 5]! & mask) !== 0;
-    assert(was !== inUse, inUse ? 'a page is given twice' : 'a page is let go of twice', page);
+    // Of a whole file no page is let go of twice, or lies past the end and is in use.
+    if (was === inUse) throw mapFault(page, `page ${page} is ${was ? 'given' : 'let go of'} twice`);
     words[bit >> 5]! ^= mask;
     leaf.bitsAdded += inUse ? 1 : -1;
     this.inUse += inUse ? 1 : -1;
@@ -303,6 +307,10 @@ export class MapUpdate {
     readMapLeaf(this.pages, findMapLeaf(this.pages, this.base, index), words, false);
     return words;
   }
+}
+
+function mapFault(page: number, what: string): CorruptionError {
+  return new CorruptionError(page, `The allocation map does not fit the trees: ${what}.`);
 }
 
 /** The highest bit set in a bitmap, -1 when none is. */

@@ -17,7 +17,7 @@ import { CorruptionError, StorageFaultError } from '../errors.ts';
 import type { Geometry } from '../format/geometry.ts';
 import { ownNumber, PAGE_TYPE, pageBirth, pageType } from '../format/page-header.ts';
 import { NO_SEGMENT, Segment } from '../format/segment.ts';
-import { structureFault } from '../format/validate.ts';
+import { pointerFault, structureFault } from '../format/validate.ts';
 import type { Secret } from './chunk-checksum.ts';
 import { findRun } from './mapped-run.ts';
 import type { PageReader } from './page-reader.ts';
@@ -26,9 +26,15 @@ import type { Storage } from './storage.ts';
 /** What is checked of a page, and when. See commit-and-recovery.md, "Checking while reading". */
 export type Verify = 'first-read' | 'always' | 'structure';
 
-/** The mark of a page with that birth in the table of checked pages; never 0. */
+/**
+ * The mark of a page with that birth in the table of checked pages; never 0. A chunk of a run has
+ * another: what was found sound as bytes of a value was never looked at as a page.
+ */
 function markOf(birth: number): number {
-  return (birth & 0x7fff) | 0x8000;
+  return (birth & 0x3fff) | 0x8000;
+}
+function chunkMarkOf(birth: number): number {
+  return (birth & 0x3fff) | 0xc000;
 }
 
 /**
@@ -120,16 +126,20 @@ export class MappedPages implements PageReader {
    * it.
    */
   trust(page: number, birth: number): void {
-    if (this.exists(page, 1)) this.setChecked(page, birth);
+    if (this.exists(page, 1)) this.mark(page, markOf(birth));
   }
 
-  /** Whether the page, or the part of a run that begins there, was found sound with that birth. */
+  /** Whether the chunk of a run that begins at that page was found sound with that birth. */
   isChecked(page: number, birth: number): boolean {
-    return this.checked[page >> this.shift]?.[page & this.mask] === markOf(birth);
+    return this.checked[page >> this.shift]?.[page & this.mask] === chunkMarkOf(birth);
   }
 
   /** Notes that it was. The page exists. */
   setChecked(page: number, birth: number): void {
+    this.mark(page, chunkMarkOf(birth));
+  }
+
+  private mark(page: number, mark: number): void {
     if (this.verify === 'always') return;
     const index = page >> this.shift;
     let table = this.checked[index];
@@ -139,7 +149,7 @@ export class MappedPages implements PageReader {
       table = this.tableOf(index);
       this.checked[index] = table;
     }
-    table[page & this.mask] = markOf(birth);
+    table[page & this.mask] = mark;
   }
 
   /**
@@ -230,7 +240,7 @@ export class MappedPages implements PageReader {
     if (!this.storage.pageIsIntact(s.bytes, o, this.geometry.pageSize, page, low, high)) {
       return 'its checksum does not hold';
     }
-    return this.identityFault(s, o, page, birth, type) ?? structureFault(s, o, this.geometry);
+    return this.identityFault(s, o, page, birth, type) ?? this.contentFault(s, o);
   }
 
   /**
@@ -260,10 +270,14 @@ export class MappedPages implements PageReader {
         throw this.corruption(page, 'its checksum does not hold');
       }
     }
-    const fault = structureFault(s, o, this.geometry);
+    const fault = this.contentFault(s, o);
     if (fault !== undefined) throw this.corruption(page, fault);
-    this.setChecked(page, birth);
+    this.mark(page, markOf(birth));
     return o;
+  }
+
+  private contentFault(s: Segment, o: number): string | undefined {
+    return structureFault(s, o, this.geometry) ?? pointerFault(s, o, this.geometry);
   }
 
   private identityFault(

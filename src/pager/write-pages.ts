@@ -302,8 +302,13 @@ export class WritePages implements PageWriter {
   }
 
   private letGo(page: number): void {
-    if (page >= 0) this.freed.push(page);
-    else if (this.parts[dirtyIndex(page)]! >= this.part) this.recycle(page);
+    if (page >= 0) {
+      // In a damaged tree two branches may lead to one page, and the pages below it be met again
+      // and again: what lets go of more pages than there are ends here.
+      if (!this.base.exists(0, this.freed.push(page))) {
+        throw this.base.corruption(page, 'it is let go of again and again');
+      }
+    } else if (this.parts[dirtyIndex(page)]! >= this.part) this.recycle(page);
     else this.superseded.push(page);
   }
 

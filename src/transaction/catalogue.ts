@@ -3,11 +3,12 @@
  * (format/catalogue.ts).
  */
 
+import type { EntryView } from '../btree/entry.ts';
 import { Tree } from '../btree/tree.ts';
 import { CorruptionError } from '../errors.ts';
 import { entriesBelow } from '../format/branch.ts';
 import { decodeRecord, type StoreDescription, type TreeRoot } from '../format/catalogue.ts';
-import { PAGE_TYPE, pageType, slotCount } from '../format/page-header.ts';
+import { PAGE_FLAG, PAGE_TYPE, pageType, slotCount } from '../format/page-header.ts';
 import type { PageReader } from '../pager/page-reader.ts';
 import type { SnapshotRoots } from '../pager/snapshot.ts';
 
@@ -49,8 +50,8 @@ export function findRecord(
   name: string,
   key: Uint8Array,
 ): StoreRecord | undefined {
-  if (!catalogue.get(key, key.length)) return undefined;
-  return readRecord(catalogue, name);
+  if (!catalogue.find(key, key.length)) return undefined;
+  return readRecord(catalogue.found, name);
 }
 
 /** All records, in the order of the names' bytes. */
@@ -61,23 +62,19 @@ export function allRecords(pages: PageReader, roots: SnapshotRoots): NamedRecord
   const name = new Uint8Array(pages.geometry.maxKeyBytes);
   for (let more = cursor.first(); more; more = cursor.next()) {
     const length = cursor.copyKey(name);
-    cursor.loadValue();
-    const bytes = cursor.valueSegment.bytes.slice(cursor.valueStart, cursor.valueEnd);
-    const record = decodeRecord(bytes);
     const text = fromUtf8.decode(name.subarray(0, length));
-    if (record === undefined) throw unreadable(text);
-    records.push({ name: text, ...record });
+    records.push({ name: text, ...readRecord(cursor, text) });
   }
   return records;
 }
 
-function readRecord(catalogue: Tree, name: string): StoreRecord {
-  const { valueSegment, valueStart, valueEnd } = catalogue.found;
-  const record = decodeRecord(valueSegment.bytes.slice(valueStart, valueEnd));
-  if (record === undefined) throw unreadable(name);
-  return record;
-}
-
-function unreadable(name: string): CorruptionError {
-  return new CorruptionError(0, `The catalogue's record of store "${name}" cannot be read.`);
+function readRecord(entry: EntryView, name: string): StoreRecord {
+  // Only of leaves that say so were the roots looked at when the page was checked.
+  if ((entry.flags & PAGE_FLAG.catalogue) !== 0) {
+    entry.loadValue();
+    const { valueSegment, valueStart, valueEnd } = entry;
+    const record = decodeRecord(valueSegment.bytes.slice(valueStart, valueEnd));
+    if (record !== undefined) return record;
+  }
+  throw new CorruptionError(0, `The catalogue's record of store "${name}" cannot be read.`);
 }

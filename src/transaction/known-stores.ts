@@ -1,7 +1,7 @@
 /** The stores that a handle knows: those that it was asked for, and those that the file records. */
 
 import { KeyTooLargeError, StoreNotFoundError } from '../errors.ts';
-import { STORE_FLAG, type StoreDescription } from '../format/catalogue.ts';
+import { longestStoreName, STORE_FLAG, type StoreDescription } from '../format/catalogue.ts';
 import type { Pager } from '../pager/pager.ts';
 import { allRecords, catalogueKey } from './catalogue.ts';
 import type { LatestReader } from './latest.ts';
@@ -41,7 +41,8 @@ export class KnownStores {
   /** See Database.store: checks the options, and notes a store that the next write makes. */
   ask(name: string, options: StoreOptions<unknown, unknown> | undefined): Definition {
     checkStoreOptions(name, options);
-    const { maxKeyBytes } = this.pager.pages.geometry;
+    const { geometry } = this.pager.pages;
+    const { maxKeyBytes } = geometry;
     const nameBytes = catalogueKey(name).length;
     if (nameBytes > maxKeyBytes) throw new KeyTooLargeError(nameBytes, maxKeyBytes);
     const description = this.recorded(name) ?? this.pending.get(name)?.description;
@@ -51,6 +52,8 @@ export class KnownStores {
     const { keys, values } = formatsOf(name, options?.key, options?.value, description);
     const made: Definition = new StoreDefinition(this.owner, name, keys, values, maxKeyBytes);
     if (description !== undefined) made.requireSame(description);
+    const longest = longestStoreName(geometry, made.description);
+    if (nameBytes > longest) throw new KeyTooLargeError(nameBytes, longest);
     const known = this.definitions.get(name);
     const definition = known !== undefined && sameFormats(known, made) ? known : made;
     if (description === undefined) {

@@ -1,5 +1,7 @@
 /** What a database tells of itself. */
 
+import { wrongLevel } from '../btree/path.ts';
+import { CorruptionError } from '../errors.ts';
 import { childBirth, childPage } from '../format/branch.ts';
 import type { TreeRoot } from '../format/catalogue.ts';
 import {
@@ -107,7 +109,7 @@ export function collectStats(
     readers: space.readers,
     stores: allRecords(pager.pages, roots).map(({ name, root }) => ({
       name,
-      ...treeStats(pager.pages, root),
+      ...treeStats(pager.pages, root, roots.filePages),
     })),
     commits,
     open,
@@ -123,14 +125,14 @@ interface Counted {
   overflowPages: number;
 }
 
-function treeStats(pages: PageReader, root: TreeRoot): TreeStats {
+function treeStats(pages: PageReader, root: TreeRoot, filePages: number): TreeStats {
   if (root.page === 0) {
     return { count: 0, depth: 0, branchPages: 0, leafPages: 0, overflowPages: 0, fill: 0 };
   }
   const leaves: { page: number; birth: number }[] = [];
   const o = pages.find(root.page, root.birth, 0);
   const depth = pageLevel(pages.segment, o) + 1;
-  const branchPages = depth === 1 ? 0 : collectLeaves(pages, root, depth - 1, leaves);
+  const branchPages = depth === 1 ? 0 : collectLeaves(pages, root, depth - 1, leaves, filePages);
   if (depth === 1) leaves.push(root);
   const counted: Counted = { leaves: 0, bytes: 0, overflowPages: 0 };
   const step = Math.max(1, leaves.length / SAMPLED_LEAVES);
@@ -155,15 +157,23 @@ function collectLeaves(
   branch: { page: number; birth: number },
   level: number,
   leaves: { page: number; birth: number }[],
+  filePages: number,
 ): number {
   const o = pages.find(branch.page, branch.birth, PAGE_TYPE.branch);
   const s = pages.segment;
   const n = slotCount(s, o);
+  const { page } = branch;
+  const found = pageLevel(s, o);
+  if (found !== level) wrongLevel(page, found, level);
+  // In a damaged tree branches may share their children.
+  if (leaves.length > filePages) {
+    throw new CorruptionError(page, `page ${page}: more leaves in its tree than pages in the file`);
+  }
   let branches = 1;
   for (let i = 0; i < n; i++) {
     const child = { page: childPage(s, o, n, i), birth: childBirth(s, o, n, i) };
     if (level === 1) leaves.push(child);
-    else branches += collectLeaves(pages, child, level - 1, leaves);
+    else branches += collectLeaves(pages, child, level - 1, leaves, filePages);
   }
   return branches;
 }
