@@ -19,6 +19,7 @@ import {
   LOCK_FILE_VERSION,
   readWide,
   retainedEntries,
+  SESSIONS,
   SLOT,
   slotAt,
   WORD,
@@ -93,7 +94,7 @@ export class LockWords {
 
   /** Where the locks of its slots lie. */
   get session(): number {
-    return this.load(WORD.session);
+    return this.load(WORD.session) & (SESSIONS - 1);
   }
   set session(session: number) {
     this.store(WORD.session, session);

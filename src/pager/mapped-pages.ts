@@ -21,6 +21,7 @@ import { pointerFault, structureFault } from '../format/validate.ts';
 import type { Secret } from './chunk-checksum.ts';
 import { findRun } from './mapped-run.ts';
 import type { PageReader } from './page-reader.ts';
+import type { SnapshotRoots } from './snapshot.ts';
 import type { Storage } from './storage.ts';
 
 /** What is checked of a page, and when. See commit-and-recovery.md, "Checking while reading". */
@@ -345,6 +346,21 @@ export class MappedPages implements PageReader {
       this.windows[index] = window;
     }
     return window;
+  }
+
+  /** How many of a snapshot's pages the file has. */
+  pagesOf({ filePages }: Pick<SnapshotRoots, 'filePages'>): number {
+    const { pageSize } = this.geometry;
+    return Math.min(filePages, Math.floor(this.storage.sizeBytes() / pageSize));
+  }
+
+  /** Throws STORAGE_FAULT unless the file is as long as the snapshot says. */
+  requireFileOf({ id, filePages }: Pick<SnapshotRoots, 'id' | 'filePages'>): void {
+    if (this.exists(0, filePages)) return;
+    throw new StorageFaultError(
+      `${this.storage.path} has ${this.storage.sizeBytes()} bytes, but transaction ${id} needs ` +
+        `${filePages} pages: it was cut short, or its lock file is damaged.`,
+    );
   }
 
   /** Throws CorruptionError unless the file has those pages. */

@@ -5,7 +5,7 @@
  * Rule 3: each meta reserves transaction ids; only a durable meta's reservation counts.
  */
 
-import { FormatVersionError, NotADatabaseError } from '../errors.ts';
+import { CorruptionError, FormatVersionError, NotADatabaseError } from '../errors.ts';
 import {
   MAX_PAGE_SIZE,
   META_SLOT_BYTES,
@@ -20,7 +20,7 @@ import {
   type Meta,
   type RollBack,
 } from '../format/meta.ts';
-import type { SnapshotRoots } from './snapshot.ts';
+import { MAX_TRANSACTION, type SnapshotRoots } from './snapshot.ts';
 import type { Storage } from './storage.ts';
 
 /** Ids that each meta reserves past its own: a crash skips at most this many. */
@@ -135,7 +135,9 @@ function hasher(
   return (bytes, start, end, target) => storage.hash(bytes, start, end, 0, 0, target, 0);
 }
 
-/** Throws FORMAT_VERSION, or NOT_A_DATABASE, unless this version knows what the meta says. */
+/**
+ * Throws FORMAT_VERSION, NOT_A_DATABASE or CORRUPTION unless this version knows what the meta says.
+ */
 export function requireKnown(path: string, meta: Meta): void {
   if (meta.formatVersion !== FORMAT_VERSION || meta.incompatible !== 0) {
     const found = meta.formatVersion;
@@ -144,6 +146,15 @@ export function requireKnown(path: string, meta: Meta): void {
       FORMAT_VERSION,
       `${path} has format version ${found} with feature bits ${meta.incompatible}; this version ` +
         `of coppice knows version ${FORMAT_VERSION} and none. Open it with a newer coppice.`,
+    );
+  }
+  // Births and ids have 48 bits; what is checked here is not looked at again.
+  const ids = [meta.transaction, meta.idsReservedUntil, meta.catalogueBirth, meta.mapBirth];
+  if (ids.some((id) => id > MAX_TRANSACTION)) {
+    throw new CorruptionError(
+      0,
+      `${path}: meta slot ${meta.slot} names transaction ${Math.max(...ids)}; none is above ` +
+        `${MAX_TRANSACTION}.`,
     );
   }
   const { pageSize } = meta;

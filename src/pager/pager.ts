@@ -22,7 +22,7 @@ import { place } from './placement.ts';
 import { PrivateMemory } from './private-memory.ts';
 import type { ListedReader, Readers } from './readers.ts';
 import { accountSpace, type SpaceAccount } from './retained-space.ts';
-import { nextId, type SnapshotRoots } from './snapshot.ts';
+import { MAX_TRANSACTION, nextId, type SnapshotRoots } from './snapshot.ts';
 import type { Storage } from './storage.ts';
 import { Upkeep } from './upkeep.ts';
 import { WritePages } from './write-pages.ts';
@@ -327,6 +327,12 @@ export class Pager {
       );
     }
     const id = this.nextTransaction();
+    if (id > MAX_TRANSACTION) {
+      throw new StorageFaultError(
+        `${this.path}: the ids of transactions are used up, or its lock file is damaged. Close ` +
+          'it everywhere and open it again; or restore a backup.',
+      );
+    }
     this.lock.lastIdStarted = id;
     this.pages.healFaults();
     const pages = new WritePages(this.storage, this.pages, this.memory, id);

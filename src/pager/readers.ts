@@ -30,8 +30,11 @@ import type { LockWords } from './lock-words.ts';
 import { type SnapshotRoots, shortId } from './snapshot.ts';
 import type { Storage } from './storage.ts';
 
-/** More often than any writer can publish while a reader looks. */
-const MAX_TRIES = 1_000_000;
+/**
+ * More often than any writer can publish while a reader looks: a try takes less than a microsecond,
+ * a commit several. And few enough that a lock file which is damaged costs a read a millisecond.
+ */
+const MAX_TRIES = 10_000;
 
 const NONE: ReadonlySet<number> = new Set();
 

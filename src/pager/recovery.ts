@@ -79,7 +79,7 @@ export function recoverPrevious(
   const newest = metas[0]!;
   for (const meta of metas) {
     if (meta.transaction === newest.transaction) continue;
-    const fault = walkBornSince(storage, pages, rootsOfMeta(meta), 0, () => {});
+    const fault = faultSince(storage, pages, meta, 0);
     if (fault === undefined) return recovered(meta, metas, newest.transaction);
   }
   throw new CorruptionError(
@@ -103,6 +103,16 @@ function wasDurable(meta: Meta, metas: readonly Meta[]): boolean {
 function faultOfMeta(storage: Storage, pages: MappedPages, meta: Meta): WalkFault | undefined {
   // One that needs no walk was durable before: what is wrong with it now, reads will find.
   const since = meta.kind === META_KIND.oneFlush ? meta.previousDurable : meta.transaction;
+  return faultSince(storage, pages, meta, since);
+}
+
+/** What is wrong with the file's length, or with what was born after `since`. */
+function faultSince(
+  storage: Storage,
+  pages: MappedPages,
+  meta: Meta,
+  since: number,
+): WalkFault | undefined {
   const roots = rootsOfMeta(meta);
   const bytes = storage.sizeBytes();
   if (bytes < roots.filePages * pages.geometry.pageSize) {

@@ -14,6 +14,9 @@ export interface SnapshotRoots {
   readonly pagesInUse: number;
 }
 
+/** Transaction ids have 48 bits. */
+export const MAX_TRANSACTION: number = 2 ** 48 - 1;
+
 /** The snapshot that a meta slot names. */
 export function rootsOfMeta(meta: Meta): SnapshotRoots {
   return {

@@ -65,6 +65,7 @@ class SnapshotCheck {
   private readonly roots: SnapshotRoots;
   private readonly options: VerifyOptions;
   private readonly problems: Problem[] | undefined;
+  private readonly filePages: number;
   private readonly reached: Uint8Array;
 
   constructor(pages: MappedPages, roots: SnapshotRoots, options: VerifyOptions) {
@@ -72,7 +73,9 @@ class SnapshotCheck {
     this.roots = roots;
     this.options = options;
     this.problems = options.collect === true ? this.report.problems : undefined;
-    this.reached = new Uint8Array(roots.filePages);
+    // Not by what a damaged file says of itself.
+    this.filePages = pages.pagesOf(roots);
+    this.reached = new Uint8Array(this.filePages);
     for (let page = 0; page < pages.geometry.firstPage; page++) this.reach(page, 1);
   }
 
@@ -139,7 +142,11 @@ class SnapshotCheck {
 
   /** Pages reached against bits set. */
   accounting(): void {
-    const { filePages } = this.roots;
+    const { filePages } = this;
+    if (filePages < this.roots.filePages) {
+      const message = `the file has ${filePages} pages, the snapshot needs ${this.roots.filePages}`;
+      this.damage(new CorruptionError(filePages, message));
+    }
     const map = new FreePages(this.pages, [this.roots], new PrivateMemory());
     let used = 0;
     for (let page = 0; page < filePages; page++) {
@@ -165,9 +172,10 @@ class SnapshotCheck {
 
   private reach(page: number, count: number): boolean {
     let isNew = true;
-    for (let p = page; p < page + count; p++) {
+    // A length that is false, of a run, may go on past the file: findRun says so.
+    for (let p = page; p < Math.min(page + count, this.filePages); p++) {
       if (this.reached[p] === 1) isNew = false;
-      if (p < this.reached.length) this.reached[p] = 1;
+      this.reached[p] = 1;
     }
     this.report.pages += count;
     return isNew;
