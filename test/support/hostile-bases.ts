@@ -111,9 +111,13 @@ const range = (from: number, to: number): number[] =>
 function fewNumbers(builder: Builder, count: number, length: number): void {
   builder.commit(range(0, count).map((i) => ['numbers', i * 3, value(i, length + (i % 5))]));
   builder.commit(range(0, count / 2).map((i) => ['numbers', i * 6 + 1, value(i, length)]));
-  builder.keepOlder();
   builder.commit(range(0, count / 4).map((i) => ['numbers', i * 3, value(i + 7, length)]));
   builder.commit(range(count / 8, count / 4).map((i) => ['numbers', i * 3, undefined]));
+  // Round the file, over what has become free.
+  for (let round = 0; round < 8; round++) {
+    builder.commit(range(0, 12).map((i) => ['numbers', i * 24 + 3, value(round, length)]));
+    if (round === 5) builder.keepOlder();
+  }
   builder.commit([['numbers', 5, value(5, length)]]);
 }
 
