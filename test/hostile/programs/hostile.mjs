@@ -155,7 +155,9 @@ function expectedState(db, base, test, log) {
   return undefined;
 }
 
+// The parent is gone, and cannot tidy up.
 process.on('disconnect', () => {
   closeSync(running);
+  rmSync(folder, { recursive: true, force: true });
   process.exit(0);
 });
