@@ -227,12 +227,12 @@ export class Readers {
 
   /** Finds the published snapshot, and lists it in the short slot (rule 2). */
   private refresh(): void {
-    for (let tries = 0; ; tries++) {
+    // A writer is faster than we are, each time: only a damaged lock file does that for long.
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
       const short = this.lock.published;
       const entry = this.lock.findEntry(short);
       if (entry < 0) {
-        // A writer is faster than we are, each time: only a damaged lock file does that for long.
-        if (tries > MAX_TRIES || !this.storage.sharedIsWhole()) throw this.damaged();
+        if (!this.storage.sharedIsWhole()) break;
         continue;
       }
       const roots = this.lock.entryRoots(entry);
@@ -244,6 +244,7 @@ export class Readers {
         return;
       }
     }
+    throw this.damaged();
   }
 
   private damaged(): Error {

@@ -34,7 +34,7 @@ async function take(message) {
   for (const test of message.cases) {
     runningBytes.writeDoubleLE(test.id);
     writeSync(running, runningBytes, 0, 8, 0);
-    const log = new Log(CoppiceError, test.lock === undefined ? [] : ['DATABASE_LOCKED']);
+    const log = new Log(CoppiceError, test.lock === undefined ? [] : ['DATABASE_LOCKED', 'IO']);
     try {
       await run(test, log);
     } catch (error) {
