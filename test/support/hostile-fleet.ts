@@ -89,8 +89,9 @@ export async function runCases<C extends AnyCase>(
         }
       }
     } catch (error) {
+      if (!(error instanceof ChildEnded)) throw error;
       const id = child.running();
-      failures.push({ id, what: String(error) });
+      failures.push({ id, what: error.message });
       // Those before it in its batch are done again; it is not.
       left.push(...waiting.flat().filter((other) => other !== id));
     } finally {
@@ -99,6 +100,9 @@ export async function runCases<C extends AnyCase>(
   }
   return { run, failures, codes };
 }
+
+/** It died, or came to no end. */
+class ChildEnded extends Error {}
 
 class Hostile {
   private readonly process: ChildProcess;
@@ -166,7 +170,7 @@ class Hostile {
     for (;;) {
       const message = this.inbox.shift();
       if (message !== undefined) return message;
-      if (this.ended !== undefined) throw new Error(this.ended);
+      if (this.ended !== undefined) throw new ChildEnded(this.ended);
       const now = this.running();
       if (now !== at) {
         at = now;

@@ -134,5 +134,7 @@ export class Image {
     }
     this.touched.length = 0;
     this.lengthBytes = this.whole.length;
+    // What was written through a count or an offset that had been damaged before.
+    if (Buffer.compare(this.bytes, this.whole) !== 0) this.bytes.set(this.whole);
   }
 }

@@ -44,6 +44,9 @@ function leafWith(draw: Draw, flag: number): UsedPage | undefined {
 
 /** Sets a field of 1, 2, 4 or 6 bytes that begins at an even byte, or adds a little to it. */
 function spoil({ image, dice }: Draw, at: number, bytes: 1 | 2 | 4 | 6): void {
+  // After another damage of the page, lengths and slots may lead anywhere.
+  if (!(at >= 0 && at + bytes <= image.bytes.length)) return;
+  image.touch(at, bytes);
   const view = new DataView(image.bytes.buffer);
   const near = dice.below(4) === 0 ? [-2, -1, 1, 2][dice.below(4)]! : undefined;
   const any = boundary(dice, 8 * bytes);
