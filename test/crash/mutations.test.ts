@@ -160,7 +160,7 @@ const MUTATIONS: readonly Mutation[] = [
     name: "the walk does not look at pages' checksums",
     sim: { storage: (machine) => new TrustingPages(machine) },
     turns: durable,
-    finds: /has not the value|does not hold|says that it is/,
+    finds: /has not the value|does not hold|says that it is|pages in use, its map/,
   },
   {
     rule: 'walk',
@@ -193,7 +193,7 @@ const MUTATIONS: readonly Mutation[] = [
     sim: { storage: (machine) => new BlindScan(machine) },
     turns: mixed,
     finds:
-      /is not retained|has not the value|says that it is page|does not hold|written by transaction/,
+      /is not retained|has not the value|says that it is page|does not hold|written by transaction|retained entry -1/,
   },
   {
     rule: '1',
