@@ -354,6 +354,8 @@ export class Pager {
     const tip = this.jobs.tip;
     if (tip.roots.id !== session.base.id) throw this.jobs.lastFailure ?? this.turn.closedError();
     const retained = this.turn.dropUnneeded(tip);
+    // The file would grow to hold a snapshot that a damaged lock file says there is.
+    for (const roots of retained) this.pages.requireFileOf(roots);
     const { pageSize } = this.file.geometry;
     const placement = place({
       id: session.id,

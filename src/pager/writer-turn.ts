@@ -96,13 +96,8 @@ export class WriterTurn {
       if (!lock.isRetained(entry)) continue;
       const roots = lock.entryRoots(entry);
       const short = shortId(roots.id);
-      if (!keep.has(entry) && short !== published && !listed.has(short)) {
-        lock.drop(entry);
-        continue;
-      }
-      // The file would grow to hold a snapshot that the lock file only says there is.
-      this.file.pages.requireFileOf(roots);
-      retained.push(roots);
+      if (keep.has(entry) || short === published || listed.has(short)) retained.push(roots);
+      else lock.drop(entry);
     }
     // Whom it does not list any more may be reading still.
     this.requireLockFile();
