@@ -97,8 +97,7 @@ export function openFile(storage: Storage, options: OpenFileOptions): OpenedFile
       recovered = recover(storage, mine, pages, identity, options);
       lock = makeLockFile(storage, lockIdentity, options.maxReaders, mine, recovered);
     }
-    const entry = lock.findEntry(lock.published);
-    const readers = new Readers(storage, lock, lock.entryRoots(entry));
+    const readers = new Readers(storage, lock);
     return { storage, geometry, identity, lock, pages, readers, recovered };
   } finally {
     storage.unlock(LOCK_BYTE.opener);

@@ -27,7 +27,7 @@ import { DatabaseClosedError, ReadersFullError, StorageFaultError } from '../err
 import { SLOT, slotAt, slotByte, WORD, writeWide } from '../format/lock-file.ts';
 import { lockFileIsGone } from './failures.ts';
 import type { LockWords } from './lock-words.ts';
-import { type SnapshotRoots, shortId } from './snapshot.ts';
+import { NO_SNAPSHOT, type SnapshotRoots, shortId } from './snapshot.ts';
 import type { Storage } from './storage.ts';
 
 /**
@@ -61,18 +61,17 @@ export class Readers {
   private readonly short: number;
   private readonly shortWord: number;
   private depth = 0;
-  private current: SnapshotRoots;
-  private currentShort: number;
+  /** What the last short read saw: none yet, which is never what is published. */
+  private current: SnapshotRoots = NO_SNAPSHOT;
+  private currentShort = 0;
   private readonly pins = new Map<number, Pin>();
   private readonly spareSlots: number[] = [];
   private readonly ownSlots = new Set<number>();
 
-  constructor(storage: Storage, lock: LockWords, current: SnapshotRoots) {
+  constructor(storage: Storage, lock: LockWords) {
     this.storage = storage;
     this.lock = lock;
     this.words = lock.words;
-    this.current = current;
-    this.currentShort = shortId(current.id);
     this.short = this.claimSlot();
     this.shortWord = lock.slotWord(this.short);
   }

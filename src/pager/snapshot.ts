@@ -14,6 +14,17 @@ export interface SnapshotRoots {
   readonly pagesInUse: number;
 }
 
+/** Stands for none: no transaction has the id 0. */
+export const NO_SNAPSHOT: SnapshotRoots = {
+  id: 0,
+  cataloguePage: 0,
+  catalogueBirth: 0,
+  mapPage: 0,
+  mapBirth: 0,
+  filePages: 0,
+  pagesInUse: 0,
+};
+
 /** Transaction ids have 48 bits. */
 export const MAX_TRANSACTION: number = 2 ** 48 - 1;
 

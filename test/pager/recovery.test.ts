@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import {
   CorruptionError,
   DatabaseLockedError,
@@ -423,6 +423,36 @@ describe('not alone', () => {
     const next = writer.commit(new Map([[1, 31]]));
     expect(seen).toEqual([published]);
     expect(writer.published.id).toBe(next);
+  });
+
+  test('a snapshot that is dropped while the opener looks for it is not what it begins with', () => {
+    // Found by 2,000 kills: an opener read which snapshot is published, two commits went by, and the
+    // entry that it looked for then was gone.
+    const world = new World();
+    const writer = world.open();
+    writer.commit(new Map([[1, 30]]));
+    const { get } = Object.getOwnPropertyDescriptor(LockWords.prototype, 'published')!;
+    let armed = true;
+    const spy = vi.spyOn(LockWords.prototype, 'published', 'get').mockImplementation(function (
+      this: LockWords,
+    ) {
+      const published = get!.call(this);
+      if (armed) {
+        armed = false;
+        for (const length of [31, 32]) writer.commit(new Map([[1, length]]));
+      }
+      return published;
+    });
+    try {
+      const joined = world.open();
+      const roots = joined.pager.readers.beginShort();
+      joined.expectContent(roots, world.history.stateOf(roots.id));
+      expect(roots.id).toBe(writer.published.id);
+      joined.pager.readers.endShort();
+    } finally {
+      spy.mockRestore();
+    }
+    expect(armed).toBe(false);
   });
 
   test('without a lock file that belongs the opener is refused', () => {

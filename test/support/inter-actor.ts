@@ -15,6 +15,7 @@ import { type OpenedFile, type OpenFileOptions, openFile } from '../../src/pager
 import { Pager } from '../../src/pager/pager.ts';
 import { PrivateMemory } from '../../src/pager/private-memory.ts';
 import { Readers } from '../../src/pager/readers.ts';
+import { shortId } from '../../src/pager/snapshot.ts';
 import { PAGE_BYTES } from './inter-content.ts';
 import { READER_SLOTS } from './inter-machine.ts';
 import { LOCK_FILE, type Note, type Operation, replay } from './inter-operations.ts';
@@ -177,8 +178,11 @@ export class Places {
     const lock = new LockWords(LOCK_FILE, READER_SLOTS);
     const pages = this.pages(storage, geometry);
     const { identity } = this;
+    const readers = new Readers(storage, lock);
+    // It has read before.
     const current = lock.entryRoots(lock.findEntry(lock.published));
-    const readers = new Readers(storage, lock, current);
+    Reflect.set(readers, 'current', current);
+    Reflect.set(readers, 'currentShort', shortId(current.id));
     const recovered = undefined;
     return this.handle(storage, { storage, geometry, identity, lock, pages, readers, recovered });
   }
