@@ -75,8 +75,9 @@ export function readMetas(storage: Storage): Meta[] {
     .sort((a, b) => b.transaction - a.transaction || b.idsReservedUntil - a.idsReservedUntil);
 }
 
-/** The meta in one slot, undefined when it is not whole. */
+/** The meta in one slot, undefined when it is not whole, or `slot` is -1: in none. */
 export function readMeta(storage: Storage, slot: number): Meta | undefined {
+  if (slot < 0) return undefined;
   const bytes = new Uint8Array(META_SLOT_BYTES);
   if (storage.readAt(bytes, META_SLOT_OFFSETS[slot]!) < META_SLOT_BYTES) return undefined;
   const reading = decodeMeta(bytes, slot, hasher(storage));

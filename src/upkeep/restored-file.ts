@@ -138,6 +138,11 @@ export class RestoredFile {
   ): Promise<void> {
     const pages = this.pagesOf(identity);
     const { firstPage } = pages.geometry;
+    // A snapshot ends with its last page in use; one that says more keeps this going for ever.
+    if (!reached.has(roots.filePages - 1)) {
+      const message = `The snapshot has ${roots.filePages} pages, but does not use the last one.`;
+      throw new CorruptionError(roots.filePages - 1, message);
+    }
     const map = new FreePages(pages, [roots], new PrivateMemory());
     let used = 0;
     for (let page = 0; page < roots.filePages; page++) {

@@ -105,7 +105,9 @@ export function mixedDurabilities(explorer: Explorer, commits: number): Moment[]
     }
     for (const id of pinned) {
       const { lock } = reader.pager;
-      const roots = lock.entryRoots(lock.findEntry(id | 0));
+      const entry = lock.findEntry(id | 0);
+      if (entry < 0) throw new Error(`the pinned snapshot ${id} is not retained`);
+      const roots = lock.entryRoots(entry);
       if (roots.id !== id) throw new Error(`the pinned snapshot ${id} is not retained`);
       reader.pager.pages.forget();
       reader.check(roots, run.history.stateOf(id));

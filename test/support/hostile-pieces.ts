@@ -119,6 +119,14 @@ function damagedIncrement(whole: Uint8Array, dice: Dice, sealed: boolean): Uint8
   return bytes;
 }
 
+/** The increment with that many pages by its meta, sealed. */
+export function withFilePages(whole: Uint8Array, filePages: number): Uint8Array {
+  const bytes = Uint8Array.from(whole);
+  new DataView(bytes.buffer).setUint32(128 + 128, filePages, true);
+  seal(bytes, sectionsOf(bytes));
+  return bytes;
+}
+
 interface Span {
   readonly at: number;
   readonly length: number;
