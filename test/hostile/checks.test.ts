@@ -109,12 +109,6 @@ const MISSING: readonly Missing[] = [
     from: 'if (was === inUse)\n            throw mapFault(',
     to: 'if (was === inUse)\n            throw new Error(',
   },
-  {
-    check: 'that the file is as long as its snapshot',
-    file: 'pager/recovery.js',
-    from: 'if (bytes < roots.filePages * pages.geometry.pageSize) {',
-    to: 'if (false) {',
-  },
 ];
 
 /** The library without a check. */
