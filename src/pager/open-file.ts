@@ -94,7 +94,7 @@ export function openFile(storage: Storage, options: OpenFileOptions): OpenedFile
       // One that belongs to another data file may be in use there: see makeLockFile.
       const found = existingLockFile(storage);
       const mine = found?.belongsTo(lockIdentity) === true ? found : undefined;
-      recovered = recover(storage, mine, pages, identity, options);
+      recovered = recover(storage, mine, newest.transaction, pages, identity, options);
       lock = makeLockFile(storage, lockIdentity, options.maxReaders, mine, recovered);
     }
     const readers = new Readers(storage, lock);
@@ -207,10 +207,11 @@ function lockFileIdentity(storage: Storage, identity: DatabaseIdentity): LockFil
   return { bootId: storage.bootId(), device, inode, uuid: identity.uuid };
 }
 
-/** Alone: what the file holds, made durable. */
+/** Alone: what the file holds, made durable. `newest`: the transaction of the newest meta. */
 function recover(
   storage: Storage,
   lock: LockWords | undefined,
+  newest: number,
   pages: MappedPages,
   identity: DatabaseIdentity,
   options: OpenFileOptions,
@@ -219,7 +220,10 @@ function recover(
     const found = recoverPrevious(storage, pages, readMetas(storage));
     return storage.writable ? settlePrevious(storage, identity, found) : found;
   }
-  if (lock !== undefined && hasSnapshots(lock) && durableIsInFile(storage, lock)) {
+  // One that does not know of the newest meta is older than the disk: the filesystem was lost and
+  // mounted again. Nothing that it says was begun, or poisoned, is of now.
+  const isOfNow = lock !== undefined && newest <= lock.lastIdStarted;
+  if (isOfNow && hasSnapshots(lock) && durableIsInFile(storage, lock)) {
     // Processes died, or closed, and the machine did not: the lock file knows more than the slots.
     const found = recoverFromLockFile(storage, lock, pages, identity);
     if (found !== undefined) return found;

@@ -156,7 +156,7 @@ export function finishDeadCommit(
     return id;
   }
   const slot = lock.entryMetaSlot(entry);
-  const meta = slot < 0 ? undefined : readMeta(storage, slot);
+  const meta = readMeta(storage, slot);
   const roots = lock.entryRoots(entry);
   const job = new Job();
   const since = lock.entryId(lock.durableEntry);
@@ -174,11 +174,7 @@ export function finishDeadCommit(
       if (published !== lock.durableEntry) {
         rewriteSince(storage, pages, lock.entryRoots(published), since, job);
       }
-      // The filesystem may have been lost and mounted again, with a lock file older than the disk:
-      // what it says was begun was given up, and the slot has been D's since.
-      const later = meta !== undefined && meta.transaction !== id && meta.transaction >= since;
-      if (!later) job.zero(META_SLOT_OFFSETS[slot]!, META_SLOT_BYTES);
-      job.flush();
+      job.zero(META_SLOT_OFFSETS[slot]!, META_SLOT_BYTES).flush();
     }
     job.store(WORD.commitInProgress, 0);
     if (shortId(id) !== lock.published) job.store(entryAt(entry) + ENTRY.state, 0);

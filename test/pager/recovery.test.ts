@@ -497,7 +497,8 @@ describe('not alone', () => {
 });
 
 describe('alone, in the boot in which the filesystem was lost and mounted again', () => {
-  test('an older lock file says that an aborted commit goes to a slot: the newer meta there stays', () => {
+  /** A third commit is on the disk, and a lock file that knows of an aborted one in its slot instead. */
+  function olderLockFile(): { world: World; third: number } {
     const { world, second } = twoCommits();
     const process = world.open();
     // As the lock file reached the disk: in the middle of a commit that was aborted then.
@@ -512,6 +513,21 @@ describe('alone, in the boot in which the filesystem was lost and mounted again'
     const { bootId } = world.machine;
     world.loseMachine();
     Object.assign(world.machine, { bootId, shared });
+    return { world, third };
+  }
+
+  test('an older lock file says that an aborted commit goes to a slot: the newer meta there stays', () => {
+    const { world, third } = olderLockFile();
+    const after = world.open();
+    expect(after.published.id).toBe(third);
+    after.check(after.published, world.history.stateOf(third));
+  });
+
+  test('the newer meta stays, too, when the first flush of the opener fails', () => {
+    const { world, third } = olderLockFile();
+    world.machine.faults.push({ kind: 'flush', nth: 0, code: 'EIO' });
+    expect(() => world.open()).toThrow(/EIO/);
+    world.machine.locks.clear();
     const after = world.open();
     expect(after.published.id).toBe(third);
     after.check(after.published, world.history.stateOf(third));
