@@ -89,10 +89,16 @@ Napi::Value NativeFile::acquireWriter(const Info& info) {
 }
 
 Napi::Value NativeFile::acquireWriterSync(const Info& info) {
+  Napi::Env env = info.Env();
   double timeout = 0;
-  if (!usable(info.Env())) return Value();
-  if (!readMilliseconds(info.Env(), info[0], "timeoutMs", &timeout)) return Value();
-  return report(info.Env(), writerLock_->acquireHere(timeout));
+  double slice = 0;
+  bool taken = false;
+  if (!usable(env) || !readMilliseconds(env, info[0], "timeoutMs", &timeout)) return Value();
+  if (!readMilliseconds(env, info[1], "sliceMs", &slice)) return Value();
+  if (Failure failure = writerLock_->acquireHere(timeout, slice, &taken)) {
+    return report(env, failure);
+  }
+  return Napi::Boolean::New(env, taken);
 }
 
 Napi::Value NativeFile::tryAcquireWriter(const Info& info) {

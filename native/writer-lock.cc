@@ -62,24 +62,29 @@ void WriterLock::acquire(double timeoutMs, Done done) {
   hurry_.notify_one();
 }
 
-Failure WriterLock::acquireHere(double timeoutMs) {
+Failure WriterLock::acquireHere(double timeoutMs, double sliceMs, bool* taken) {
   Guard guard(mutex_);
+  *taken = false;
   if (closed_) return {ECANCELED, "fcntl"};
-  bool taken = false;
-  if (Failure failure = tryLocked(&taken)) return failure;
-  if (taken) return {};
-  if (timeoutMs <= 0) return {ETIMEDOUT, "fcntl"};
-  if (Failure failure = startWaiting()) return failure;
-  auto request = std::make_shared<Request>();
-  request->deadline = after(timeoutMs);
-  requests_.push_back(request);
-  while (!request->settled) {
-    const bool late = settled_.wait_until(guard, request->deadline) == std::cv_status::timeout;
-    if (late && !request->settled) {
-      requests_.remove(request);
-      return {ETIMEDOUT, "fcntl"};
-    }
+  if (here_ == nullptr) {
+    Failure failure = tryLocked(taken);
+    if (failure || *taken) return failure;
+    if (timeoutMs <= 0) return {ETIMEDOUT, "fcntl"};
+    if ((failure = startWaiting())) return failure;
+    here_ = std::make_shared<Request>();
+    here_->deadline = after(timeoutMs);
+    requests_.push_back(here_);
   }
+  const std::shared_ptr<Request> request = here_;
+  settled_.wait_until(guard, std::min(request->deadline, after(sliceMs)),
+                      [&request] { return request->settled; });
+  if (!request->settled && Clock::now() < request->deadline) return {};
+  here_.reset();
+  if (!request->settled) {
+    requests_.remove(request);
+    return {ETIMEDOUT, "fcntl"};
+  }
+  *taken = !request->failure;
   return request->failure;
 }
 

@@ -36,8 +36,9 @@ class WriterLock : public std::enable_shared_from_this<WriterLock> {
   // Tells `done` when this handle holds the lock once more, or ETIMEDOUT after `timeoutMs`, or
   // ECANCELED when it is closed first.
   void acquire(double timeoutMs, Done done);
-  // The same, waiting here.
-  Failure acquireHere(double timeoutMs);
+  // The same, waiting here, but for `sliceMs` at most: then `*taken` is false, the request keeps its
+  // place in the line and its deadline, and the next call goes on with it.
+  Failure acquireHere(double timeoutMs, double sliceMs, bool* taken);
   // Without waiting; true also when this handle holds it already.
   Failure tryAcquire(bool* taken);
   // Gives one acquisition back; nothing when there is none.
@@ -77,6 +78,7 @@ class WriterLock : public std::enable_shared_from_this<WriterLock> {
   std::shared_ptr<Descriptor> descriptor_;
   const int number_;
   Requests requests_;
+  std::shared_ptr<Request> here_;  // that of acquireHere, from its first slice to its last
   size_t count_ = 0;
   bool waiting_ = false;
   bool atTurnstile_ = false;  // `next` is held by the request that began the wait

@@ -127,16 +127,7 @@ export class MappedStorage implements Storage {
     });
   }
   acquireWriterSync(timeoutMs: number): void {
-    const deadline = performance.now() + timeoutMs;
-    for (let left = timeoutMs; ; left = deadline - performance.now()) {
-      try {
-        this.file.acquireWriterSync(Math.max(0, Math.min(left, SLICE_MS)));
-        return;
-      } catch (error) {
-        const late = isNativeError(error) && error.code === 'ETIMEDOUT';
-        if (!late || left <= SLICE_MS) throw error;
-      }
-    }
+    while (!this.file.acquireWriterSync(timeoutMs, SLICE_MS));
   }
   tryAcquireWriter(): boolean {
     return this.told(() => this.file.tryAcquireWriter());

@@ -82,8 +82,11 @@ export interface NativeFile {
    * The lock is counted: each success is given back by one `releaseWriter` or one RELEASE step.
    */
   acquireWriter(timeoutMs: number, done: (error: NativeError | null) => void): void;
-  /** As acquireWriter, but waits here. Throws ETIMEDOUT. */
-  acquireWriterSync(timeoutMs: number): void;
+  /**
+   * As acquireWriter, but waits here, for `sliceMs` at most: then it answers false, and the next
+   * call goes on with this request, in its place and with its deadline. Throws ETIMEDOUT.
+   */
+  acquireWriterSync(timeoutMs: number, sliceMs: number): boolean;
   /** Takes it only if that can be done now (true also when this handle holds it already). */
   tryAcquireWriter(): boolean;
   releaseWriter(): void;

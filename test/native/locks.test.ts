@@ -110,7 +110,7 @@ describe('the writer lock', () => {
     const [a, b] = pair();
     expect(await acquire(a, 0)).toBeNull();
     expect(a.tryAcquireWriter()).toBe(true);
-    a.acquireWriterSync(0);
+    a.acquireWriterSync(0, 0);
     for (let held = 3; held > 0; held--) {
       expect(b.tryAcquireWriter()).toBe(false);
       a.releaseWriter();
@@ -126,7 +126,7 @@ describe('the writer lock', () => {
     const started = performance.now();
     expect(await acquire(b, 80)).toMatchObject({ code: 'ETIMEDOUT', syscall: 'fcntl' });
     expect(performance.now() - started).toBeGreaterThanOrEqual(79);
-    expect(thrown(() => b.acquireWriterSync(30)).code).toBe('ETIMEDOUT');
+    expect(thrown(() => b.acquireWriterSync(30, 1000)).code).toBe('ETIMEDOUT');
     expect((await acquire(b, 0))?.code).toBe('ETIMEDOUT');
     expect(performance.now() - started).toBeLessThan(1000);
   });
@@ -179,8 +179,39 @@ describe('the writer lock', () => {
     const holder = start('hold-locks.mjs', path, '400', '150');
     expect(await holder.line()).toBe('held');
     const started = performance.now();
-    a.acquireWriterSync(5000);
+    a.acquireWriterSync(5000, 5000);
     expect(performance.now() - started).toBeGreaterThan(30);
+  });
+
+  // A process that was stopped for longer than a slice lost its turn: the lock came between the end
+  // of the slice and the next, for nobody, and was given back.
+  test('waited for in slices comes to the request between two of them, and stays', async () => {
+    const [a, b] = pair();
+    a.tryAcquireWriter();
+    expect(b.acquireWriterSync(5000, 20)).toBe(false);
+    a.releaseWriter();
+    await until(() => !b.writerIsAwaited() && !a.writerIsAwaited());
+    await sleep(20);
+    expect(a.tryAcquireWriter()).toBe(false);
+    expect(b.acquireWriterSync(5000, 20)).toBe(true);
+    b.releaseWriter();
+    expect(a.tryAcquireWriter()).toBe(true);
+  });
+
+  test('waited for in slices is waited for until the time of the first is up', async () => {
+    const [a, b] = pair();
+    a.tryAcquireWriter();
+    const started = performance.now();
+    const slices = () => {
+      for (let slice = 0; slice < 50; slice++) b.acquireWriterSync(100, 30);
+    };
+    expect(thrown(slices).code).toBe('ETIMEDOUT');
+    expect(performance.now() - started).toBeGreaterThanOrEqual(99);
+    expect(performance.now() - started).toBeLessThan(1000);
+    a.releaseWriter();
+    await until(() => a.tryAcquireWriter());
+    a.releaseWriter();
+    expect(b.acquireWriterSync(100, 30)).toBe(true);
   });
 
   test('is let in although a holder never pauses: nobody who waits is passed over', async () => {
@@ -232,7 +263,7 @@ describe('the writer lock', () => {
     const [, , path] = pair();
     const reader = open(path, false);
     expect((await acquire(reader, 10))?.code).toBe('EBADF');
-    expect(thrown(() => reader.acquireWriterSync(10)).code).toBe('EBADF');
+    expect(thrown(() => reader.acquireWriterSync(10, 10)).code).toBe('EBADF');
     expect(thrown(() => reader.tryAcquireWriter()).code).toBe('EBADF');
   });
 
