@@ -138,6 +138,8 @@ export const LOCK_BYTE = {
 /** Slots of one session, and sessions: what a lock byte of a slot is made of. */
 export const SLOTS_PER_SESSION: number = 2 ** 16;
 export const SESSIONS: number = 2 ** 20;
+/** A range from LOCK_BYTE.firstSlot that holds the bytes of all slots of all sessions. */
+export const ALL_SLOTS: number = SESSIONS * SLOTS_PER_SESSION;
 
 /**
  * The byte of reader slot `i`. Those of one session lie together, and apart from those of others,

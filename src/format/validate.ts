@@ -10,7 +10,7 @@
  * Each function returns undefined, or what is wrong, for the message of a CorruptionError.
  */
 
-import { branchDirectoryEnd, branchEntry, branchEntryBytes, childPage } from './branch.ts';
+import { branchDirectoryEnd, branchEntry, branchEntryBytes } from './branch.ts';
 import { CATALOGUE_RECORD_BYTES } from './catalogue.ts';
 import { BRANCH_SLOT_BYTES, type Geometry, LEAF_SLOT_BYTES } from './geometry.ts';
 import {
@@ -18,12 +18,10 @@ import {
   leafDirectoryEnd,
   leafEntry,
   leafEntryBytes,
-  packedPage,
   suffixLength,
   VALUE_IN_OVERFLOW,
   valueWord,
 } from './leaf.ts';
-import { mapChild } from './map-page.ts';
 import {
   heapSize,
   holeBytes,
@@ -35,6 +33,7 @@ import {
   prefixLength,
   slotCount,
 } from './page-header.ts';
+import { visitPointers } from './pointers.ts';
 import type { Segment } from './segment.ts';
 
 const KNOWN_LEAF_FLAGS =
@@ -163,30 +162,10 @@ function branchFault(s: Segment, o: number, geometry: Geometry): string | undefi
  * these.
  */
 export function pointerFault(s: Segment, o: number, geometry: Geometry): string | undefined {
-  const type = pageType(s, o);
-  const n = slotCount(s, o);
-  const { firstPage, mapFanout } = geometry;
-  if (type === PAGE_TYPE.branch) {
-    for (let i = 0; i < n; i++) {
-      const page = childPage(s, o, n, i);
-      if (page < firstPage) return `child ${i} is page ${page >>> 0}`;
-    }
-  } else if (type === PAGE_TYPE.map && pageLevel(s, o) > 0) {
-    for (let i = 0; i < mapFanout; i++) {
-      const page = mapChild(s, o, i);
-      if (page !== 0 && page < firstPage) return `child ${i} is page ${page >>> 0}`;
-    }
-  } else if (type === PAGE_TYPE.leaf) {
-    const flags = pageFlags(s, o);
-    if ((flags & (PAGE_FLAG.overflow | PAGE_FLAG.catalogue)) === 0) return undefined;
-    const fixed = fixedBytes(flags);
-    for (let i = 0; i < n; i++) {
-      const e = leafEntry(s, o, n, i);
-      const isRun = (valueWord(s, e) & VALUE_IN_OVERFLOW) !== 0;
-      if (!isRun && (flags & PAGE_FLAG.catalogue) === 0) continue;
-      const page = packedPage(s, e + fixed);
-      if (page < firstPage && (isRun || page !== 0)) return `slot ${i} names page ${page >>> 0}`;
-    }
-  }
-  return undefined;
+  let fault: string | undefined;
+  const look = (page: number) => {
+    if (page < geometry.firstPage) fault ??= `a pointer leads to page ${page >>> 0}`;
+  };
+  visitPointers(s, o, geometry.mapFanout, { page: look, run: look });
+  return fault;
 }

@@ -42,7 +42,6 @@ export function diskFullError(path: string, bytes: number, cause: unknown): Copp
   );
 }
 
-/** A failed call that is neither. */
 /** Pages of the mapped lock file are gone. The handle cannot be used any more. */
 export function lockFileIsGone(path: string): CoppiceError {
   return new StorageFaultError(
@@ -51,6 +50,7 @@ export function lockFileIsGone(path: string): CoppiceError {
   );
 }
 
+/** A failed call that is none of these. */
 export function ioError(path: string, error: NativeError): CoppiceError {
   return new IoError(
     error.syscall,

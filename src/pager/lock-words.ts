@@ -144,9 +144,6 @@ export class LockWords {
     const slot = this.load(this.at(entry) + ENTRY.metaSlot) - 1;
     return slot < META_SLOT_OFFSETS.length ? Math.max(slot, -1) : -1;
   }
-  setEntryMetaSlot(entry: number, slot: number): void {
-    this.store(entryAt(entry) + ENTRY.metaSlot, slot + 1);
-  }
 
   entryRoots(entry: number): SnapshotRoots {
     const at = this.at(entry);

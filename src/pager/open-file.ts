@@ -8,6 +8,7 @@
 import { CorruptionError, DatabaseLockedError } from '../errors.ts';
 import { Geometry } from '../format/geometry.ts';
 import {
+  ALL_SLOTS,
   LOCK_BYTE,
   LOCK_FILE_MAGIC,
   LOCK_FILE_VERSION,
@@ -60,8 +61,6 @@ export interface OpenedFile {
 /** The file was replaced or removed while it was being opened: whoever opened it looks again. */
 export class FileReplacedError extends Error {}
 
-/** A range that holds the bytes of all slots of all sessions. */
-const ALL_SLOTS: number = SESSIONS * SLOTS_PER_SESSION;
 /** How long to sleep between tries at the opener lock, in milliseconds. */
 const OPENER_POLL_MS = 2;
 
@@ -118,16 +117,15 @@ function takeOpenerLock(storage: Storage, timeoutMs: number): void {
   }
 }
 
-/** The first words of the lock file, undefined when there is none that could be read. */
-function lockFileHeader(storage: Storage): Int32Array | undefined {
-  const isLong = storage.sharedBytes() >= lockFileBytes(1);
-  return isLong ? storage.openShared(lockFileBytes(1), false) : undefined;
+/** The first words of the lock file of `bytes`, undefined when it is too short. */
+function lockFileHeader(storage: Storage, bytes: number): Int32Array | undefined {
+  return bytes >= lockFileBytes(1) ? storage.openShared(lockFileBytes(1), false) : undefined;
 }
 
 /** The lock file as it is, undefined when there is none that could be read. */
 function existingLockFile(storage: Storage): LockWords | undefined {
   const bytes = storage.sharedBytes();
-  const header = lockFileHeader(storage);
+  const header = lockFileHeader(storage, bytes);
   if (header === undefined || layoutVersion(header) !== LOCK_FILE_VERSION) return undefined;
   // How many slots it has was chosen by whoever made it.
   const slots = Atomics.load(header, WORD.readerSlots);
@@ -147,7 +145,7 @@ function joinLockFile(storage: Storage, identity: LockFileIdentity): LockWords |
   const belongs = lock?.belongsTo(identity) === true;
   if (belongs && storage.isLocked(slotByte(lock.session, 0), SLOTS_PER_SESSION)) return lock;
   if (!isOpenElsewhere(storage)) return undefined;
-  const header = lockFileHeader(storage);
+  const header = lockFileHeader(storage, storage.sharedBytes());
   const version = header === undefined ? 0 : layoutVersion(header);
   throw new DatabaseLockedError(
     `${storage.path} is open in another process, but its lock file ${storage.path}-lock ` +

@@ -294,8 +294,6 @@ export class Pager {
     this.turn.isClosed = true;
     try {
       this.upkeep.tidy();
-    } catch (error) {
-      throw this.jobs.translate(error, 0);
     } finally {
       this.readers.close();
       this.storage.close();

@@ -12,7 +12,7 @@
 import { renameSync, unlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseLockedError } from '../errors.ts';
-import { LOCK_BYTE, SESSIONS, SLOTS_PER_SESSION } from '../format/lock-file.ts';
+import { ALL_SLOTS, LOCK_BYTE } from '../format/lock-file.ts';
 import { isNativeError } from './failures.ts';
 import { type NativeFile, native } from './native.ts';
 
@@ -77,8 +77,7 @@ function takeOld(path: string): NativeFile | undefined {
     throw error;
   }
   try {
-    const everySlot = SESSIONS * SLOTS_PER_SESSION;
-    if (file.tryLock(LOCK_BYTE.opener) && !file.isLocked(LOCK_BYTE.firstSlot, everySlot)) {
+    if (file.tryLock(LOCK_BYTE.opener) && !file.isLocked(LOCK_BYTE.firstSlot, ALL_SLOTS)) {
       return file;
     }
   } catch (error) {
