@@ -4,37 +4,18 @@
  */
 
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { afterEach, describe, expect, test } from 'vitest';
-import { type Database, type OpenOptions, open } from '../../src/index.ts';
-import { newFolder, program, sleep, until } from '../support/process-children.ts';
-import { prepare, step, storesOf } from '../support/process-state.mjs';
+import { describe, expect, test } from 'vitest';
+import type { Database, OpenOptions } from '../../src/index.ts';
+import { program, sleep, until } from '../support/process-children.ts';
+import { SharedDatabases } from '../support/process-databases.ts';
+import { step, storesOf } from '../support/process-state.mjs';
 
-const folder = newFolder('durability');
+const databases = new SharedDatabases('durability');
 const here = import.meta.url;
-let made = 0;
-const opened: Database[] = [];
-
-afterEach(async () => {
-  for (const db of opened.splice(0)) await db.close();
-});
-
-function newDatabase(): string {
-  const path = join(folder, `durability-${made++}`);
-  using db = open(path);
-  prepare(db);
-  return path;
-}
-
-function opens(path: string, options: OpenOptions): Database {
-  const db = open(path, { lockTimeout: 60_000, ...options });
-  opened.push(db);
-  return db;
-}
 
 /** One that makes nothing durable by itself while it is open: it has no 'interval' in the test's time. */
 function onlooker(path: string): Database {
-  return opens(path, { durability: 'manual', flushInterval: 600_000 });
+  return databases.open(path, { durability: 'manual', flushInterval: 600_000 });
 }
 
 /** Three transactions of another process, which then ends, or is killed. */
@@ -54,9 +35,9 @@ function isDurable(db: Database): boolean {
 
 describe("durability 'interval'", () => {
   test('a write is published at once and durable after the interval, without anybody asking', async () => {
-    const path = newDatabase();
+    const path = databases.newFile();
     const db = onlooker(path);
-    const writing = opens(path, { durability: 'interval', flushInterval: 300 });
+    const writing = databases.open(path, { durability: 'interval', flushInterval: 300 });
     const stores = storesOf(writing);
     await writing.write((tx) => step(tx, stores, 1));
     const at = db.stats();
@@ -69,17 +50,17 @@ describe("durability 'interval'", () => {
   test.each(['commit', 'interval', 'manual'] as const)(
     "what a killed process published is made durable by the timer of any other handle: one of '%s'",
     async (durability) => {
-      const path = newDatabase();
-      const other = opens(path, { durability, flushInterval: 50 });
+      const path = databases.newFile();
+      const other = databases.open(path, { durability, flushInterval: 50 });
       await wrote(path, { durability: 'interval', flushInterval: 60_000 }, 'killed');
       await until(() => isDurable(other), 5000);
     },
   );
 
   test('a flush that did not get the writer lock in time is made when it is free', async () => {
-    const path = newDatabase();
+    const path = databases.newFile();
     const how = { durability: 'interval', flushInterval: 200, lockTimeout: 50 } as const;
-    const db = opens(path, how);
+    const db = databases.open(path, how);
     await db.write((tx) => step(tx, storesOf(db), 1));
     const other = await onlooker(path).beginWrite();
     await sleep(700);
@@ -91,9 +72,9 @@ describe("durability 'interval'", () => {
 
 describe("durability 'manual'", () => {
   test('is left alone by the timers of all handles until somebody flushes', async () => {
-    const path = newDatabase();
+    const path = databases.newFile();
     const others = (['commit', 'interval', 'manual'] as const).map((durability) =>
-      opens(path, { durability, flushInterval: 20 }),
+      databases.open(path, { durability, flushInterval: 20 }),
     );
     await wrote(path, { durability: 'manual', flushInterval: 20 }, 'killed');
     await sleep(400);
@@ -103,7 +84,7 @@ describe("durability 'manual'", () => {
   });
 
   test('a write that asks for more than its database makes all before it durable', async () => {
-    const path = newDatabase();
+    const path = databases.newFile();
     const db = onlooker(path);
     await wrote(path, { durability: 'manual' }, 'killed');
     expect(isDurable(db)).toBe(false);
@@ -118,16 +99,16 @@ describe.each(['interval', 'manual'] as const)(
     const how = { durability, flushInterval: 600_000 };
 
     test('when its process ends without closing', async () => {
-      const path = newDatabase();
+      const path = databases.newFile();
       const db = onlooker(path);
       await wrote(path, how, 'ends');
       expect(isDurable(db)).toBe(true);
     });
 
     test.each(['close', 'closeSync'] as const)('by %s', async (close) => {
-      const path = newDatabase();
+      const path = databases.newFile();
       const db = onlooker(path);
-      const writing = opens(path, how);
+      const writing = databases.open(path, how);
       await writing.write((tx) => step(tx, storesOf(writing), 1));
       expect(isDurable(db)).toBe(false);
       await writing[close]();
@@ -135,7 +116,7 @@ describe.each(['interval', 'manual'] as const)(
     });
 
     test('by the next opener, before open returns', async () => {
-      const path = newDatabase();
+      const path = databases.newFile();
       await wrote(path, how, 'killed');
       expect(isDurable(onlooker(path))).toBe(true);
     });
@@ -160,8 +141,8 @@ describe('when nobody writes any more', () => {
   }
 
   test('the newest state is confirmed once, so that damage to it is no silent step back', async () => {
-    const path = newDatabase();
-    const db = opens(path, { flushInterval: 50 });
+    const path = databases.newFile();
+    const db = databases.open(path, { flushInterval: 50 });
     await db.write((tx) => step(tx, storesOf(db), 1));
     expect(newestKind(path)).not.toBe(CONFIRMING);
     const { lastTransaction } = db;
@@ -173,8 +154,8 @@ describe('when nobody writes any more', () => {
   });
 
   test('it is not confirmed while another process has the writer lock, but afterwards', async () => {
-    const path = newDatabase();
-    const db = opens(path, { flushInterval: 50 });
+    const path = databases.newFile();
+    const db = databases.open(path, { flushInterval: 50 });
     await db.write((tx) => step(tx, storesOf(db), 1));
     const other = onlooker(path);
     const transaction = await other.beginWrite();

@@ -1,37 +1,22 @@
 /** How processes and threads end beside an open database: at once, without a crash, losing nothing. */
 
-import { join } from 'node:path';
-import { afterEach, describe, expect, test } from 'vitest';
-import { type Database, open } from '../../src/index.ts';
-import { type Ending, newFolder, program } from '../support/process-children.ts';
+import { describe, expect, test } from 'vitest';
+import type { Database } from '../../src/index.ts';
+import { type Ending, program } from '../support/process-children.ts';
+import { SharedDatabases } from '../support/process-databases.ts';
 import {
   checkState,
   ownTransactions,
-  prepare,
   type StateStores,
   step,
   storesOf,
 } from '../support/process-state.mjs';
 
-const folder = newFolder('endings');
+const databases = new SharedDatabases('endings');
 const here = import.meta.url;
-let made = 0;
-const opened: Database[] = [];
-
-afterEach(async () => {
-  for (const db of opened.splice(0)) await db.close();
-});
-
-function newDatabase(): string {
-  const path = join(folder, `endings-${made++}`);
-  using db = open(path);
-  prepare(db);
-  return path;
-}
 
 function survivor(path: string): { db: Database; stores: StateStores } {
-  const db = open(path, { lockTimeout: 60_000 });
-  opened.push(db);
+  const db = databases.open(path);
   return { db, stores: storesOf(db) };
 }
 
@@ -64,7 +49,7 @@ describe('a process', () => {
   test.each(['idle', 'not-awaited'])(
     'that never closes its database ends by itself, and nothing is lost (%s)',
     async (mode) => {
-      const path = newDatabase();
+      const path = databases.newFile();
       const { code, signal, lines, error } = await ends(mode, path);
       expect([code, signal, error]).toEqual([0, null, '']);
       expect(lines).toEqual(['ack 1 1']);
@@ -79,7 +64,7 @@ describe('a process', () => {
   ])(
     "that ends has made its 'interval' writes durable, whatever the interval (%s)",
     async (mode, transactions) => {
-      const path = newDatabase();
+      const path = databases.newFile();
       // Open all the time: so it is not the next opener that flushes.
       const { db, stores } = survivor(path);
       const { code, signal, lines } = await ends(mode, path);
@@ -92,7 +77,7 @@ describe('a process', () => {
 
   test('that calls process.exit in the middle of commits loses none that was resolved', async () => {
     for (let round = 0; round < 2; round++) {
-      const path = newDatabase();
+      const path = databases.newFile();
       const { db, stores } = survivor(path);
       const { code, signal, lines } = await ends('exit-in-commit', path);
       expect([code, signal]).toEqual([0, null]);
@@ -103,7 +88,7 @@ describe('a process', () => {
   });
 
   test('that calls process.exit with a transaction open leaves nothing of it, and no lock', async () => {
-    const path = newDatabase();
+    const path = databases.newFile();
     const { db, stores } = survivor(path);
     const { code, signal } = await ends('exit-in-transaction', path);
     expect([code, signal]).toEqual([0, null]);
@@ -113,7 +98,7 @@ describe('a process', () => {
   });
 
   test('that calls process.exit while it waits for the writer lock ends at once', async () => {
-    const path = newDatabase();
+    const path = databases.newFile();
     const { db, stores } = survivor(path);
     const tx = await db.beginWrite();
     const { code, signal, lines } = await ends('exit-while-waiting', path);
@@ -124,7 +109,7 @@ describe('a process', () => {
   });
 
   test('that dies of an uncaught error in the middle of a commit leaves one whole transaction', async () => {
-    const path = newDatabase();
+    const path = databases.newFile();
     const { db, stores } = survivor(path);
     const { code, signal } = await ends('throw-in-commit', path);
     expect([code, signal]).toEqual([7, null]);
@@ -137,7 +122,7 @@ describe('a worker thread', () => {
   test.each(['terminate', 'terminate-interval'])(
     'that is terminated in the middle of a commit or a read harms nobody, and frees slots and lock (%s)',
     async (mode) => {
-      const path = newDatabase();
+      const path = databases.newFile();
       const { db, stores } = survivor(path);
       const { code, signal, lines, error } = await ends(mode, path);
       expect([code, signal, error]).toEqual([0, null, '']);

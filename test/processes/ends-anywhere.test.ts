@@ -5,28 +5,20 @@
 
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { LOCK_BYTE } from '../../src/format/lock-file.ts';
-import { type Database, open } from '../../src/index.ts';
+import type { Database } from '../../src/index.ts';
 import { native } from '../../src/pager/native.ts';
-import { Child, type Ending, newFolder, program } from '../support/process-children.ts';
-import { checkState, prepare, type StateStores, step } from '../support/process-state.mjs';
+import { Child, type Ending, program } from '../support/process-children.ts';
+import { SharedDatabases } from '../support/process-databases.ts';
+import { checkState, type StateStores, step } from '../support/process-state.mjs';
 
-const folder = newFolder('ends-anywhere');
+const databases = new SharedDatabases('ends-anywhere');
 const here = import.meta.url;
-let made = 0;
-const opened: Database[] = [];
-
-afterEach(async () => {
-  for (const db of opened.splice(0)) await db.close();
-});
 
 /** A new database, open here all the time. */
-function create(): { path: string; db: Database; stores: StateStores } {
-  const path = join(folder, `ends-${made++}`);
-  const db = open(path, { lockTimeout: 5000 });
-  opened.push(db);
-  return { path, db, stores: prepare(db) };
+function create(): ReturnType<SharedDatabases['create']> {
+  return databases.create({ lockTimeout: 5000 });
 }
 
 /** Slots, lock and state are as if nobody else had been there. */
@@ -155,7 +147,7 @@ describe('a death', () => {
       expect(signal).toBe(death === 'abort' ? 'SIGABRT' : death);
       await requireUnharmed(db, stores);
       // The copy of anything unfinished lies beside its target, not beside the database.
-      expect(readdirSync(folder).filter((name) => name.includes('-new-'))).toEqual([]);
+      expect(readdirSync(databases.folder).filter((name) => name.includes('-new-'))).toEqual([]);
     },
     60_000,
   );

@@ -1,39 +1,19 @@
 /** Several processes read and write one file: who waits for whom, and what a reader keeps. */
 
-import { join } from 'node:path';
-import { afterEach, describe, expect, test } from 'vitest';
-import { type Database, open, ReadersFullError, WriterLockTimeoutError } from '../../src/index.ts';
-import { newFolder, note, program, sleep, until } from '../support/process-children.ts';
+import { describe, expect, test } from 'vitest';
+import { open, ReadersFullError, WriterLockTimeoutError } from '../../src/index.ts';
+import { note, program, sleep, until } from '../support/process-children.ts';
+import { SharedDatabases } from '../support/process-databases.ts';
 import { Dice } from '../support/process-random.ts';
-import {
-  checkState,
-  ownTransactions,
-  prepare,
-  type StateStores,
-  step,
-  storesOf,
-} from '../support/process-state.mjs';
+import { checkState, ownTransactions, step, storesOf } from '../support/process-state.mjs';
 
-const folder = newFolder('sharing');
-let made = 0;
-const opened: Database[] = [];
-const here = import.meta.url;
-
-afterEach(async () => {
-  // Accounting: what is left open at the end of a test uses no slot but its own, and all is whole.
-  for (const db of opened.splice(0)) {
-    await db.verify();
-    expect(db.stats().readers).toEqual([]);
-    await db.close();
-  }
+// Accounting: what is left open at the end of a test uses no slot but its own, and all is whole.
+const databases = new SharedDatabases('sharing', async (db) => {
+  await db.verify();
+  expect(db.stats().readers).toEqual([]);
 });
-
-/** A new database in the state of transaction 0, closed after the test. */
-function create(options: Parameters<typeof open>[1] = {}): { db: Database; stores: StateStores } {
-  const db = open(join(folder, `sharing-${made++}`), { lockTimeout: 60_000, ...options });
-  opened.push(db);
-  return { db, stores: prepare(db) };
-}
+const create = databases.create.bind(databases);
+const here = import.meta.url;
 
 async function rejection(promise: Promise<unknown>): Promise<unknown> {
   return promise.then(
@@ -176,8 +156,7 @@ describe('readers', () => {
   });
 
   test('the file stays under 2.5 times what two snapshots use while one is open and all is overwritten 20 times', async () => {
-    const db = open(join(folder, `growth-${made++}`), { durability: 'interval' });
-    opened.push(db);
+    const db = databases.open(databases.newPath(), { durability: 'interval' });
     const data = db.store('data', { key: 'u32', value: 'bytes' });
     const keys = 10_000;
     const dice = new Dice('growth');
@@ -232,8 +211,7 @@ describe('readers', () => {
 describe('handles in one process', () => {
   test('two on one path read what each other writes, and their writes follow each other', async () => {
     const { db: a, stores } = create();
-    const b = open(a.path, { lockTimeout: 60_000 });
-    opened.push(b);
+    const b = databases.open(a.path);
     const again = storesOf(b);
     await Promise.all(
       Array.from({ length: 40 }, (_, i) =>
@@ -250,15 +228,13 @@ describe('handles in one process', () => {
     expect(a.read((s) => checkState(s, stores))).toBe(41);
     old.close();
     a.closeSync();
-    opened.splice(opened.indexOf(a), 1);
     expect(b.read((s) => checkState(s, again))).toBe(41);
     await b.write((tx) => step(tx, again, 2, 100));
   });
 
   test('writeSync while the other handle of the process has the lock is a timeout that names this process', async () => {
     const { db: a, stores } = create({ lockTimeout: 100 });
-    const b = open(a.path, { lockTimeout: 100 });
-    opened.push(b);
+    const b = databases.open(a.path, { lockTimeout: 100 });
     const tx = await a.beginWrite();
     step(tx, stores, 1);
     const again = storesOf(b);

@@ -8,7 +8,7 @@ import { decodeMeta, type Meta } from '../../src/format/meta.ts';
 import { ownNumber, PAGE_TYPE, pageBirth, pageType } from '../../src/format/page-header.ts';
 import { type PointerVisitor, visitPointers } from '../../src/format/pointers.ts';
 import { Segment } from '../../src/format/segment.ts';
-import { hashOf } from './hostile-seal.ts';
+import { native } from '../../src/pager/native.ts';
 
 /** Bytes to write at a place of a file. */
 export type Patch = readonly [at: number, bytes: Uint8Array];
@@ -44,7 +44,7 @@ export function contentOf(bytes: Uint8Array): FileContent {
     const reading = decodeMeta(
       bytes.subarray(offset, offset + META_SLOT_BYTES),
       slot,
-      (from, start, end, target) => hashOf(from, start, end, 0, 0, target, 0),
+      (from, start, end, target) => native().hash(from, start, end, 0, 0, target, 0),
     );
     if (reading.kind === 'valid') metas.push(reading.meta);
   });

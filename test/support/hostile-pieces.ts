@@ -10,9 +10,9 @@ import {
 } from '../../src/format/increment.ts';
 import { open } from '../../src/index.ts';
 import { createFile } from '../../src/pager/create-file.ts';
+import { native } from '../../src/pager/native.ts';
 import { boundary, type Draw, PLAIN_DAMAGE } from './hostile-damage.ts';
 import { contentOf, Image } from './hostile-image.ts';
-import { hashOf } from './hostile-seal.ts';
 import { SEALED_DAMAGE } from './hostile-sealed.ts';
 import { Dice } from './process-random.ts';
 
@@ -153,7 +153,7 @@ function seal(bytes: Uint8Array, spans: readonly Span[]): void {
     low: number,
     high: number,
     target: Uint8Array,
-  ): void => hashOf(from, start, end, low, high, target, 0);
+  ): void => native().hash(from, start, end, low, high, target, 0);
   const meta = bytes.subarray(128, 128 + META_SLOT_BYTES);
   hash(meta, 8, META_SLOT_BYTES, 0, 0, meta);
   const header = bytes.subarray(0, INCREMENT_HEADER_BYTES);

@@ -12,31 +12,18 @@ import { hashChunk } from '../../src/pager/chunk-checksum.ts';
 import { native } from '../../src/pager/native.ts';
 import type { Image, UsedRun } from './hostile-image.ts';
 
-/** XXH3-64 of bytes[start, end) into target[at, at + 8). */
-export function hashOf(
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-  seedLow: number,
-  seedHigh: number,
-  target: Uint8Array,
-  at: number,
-): void {
-  native().hash(bytes, start, end, seedLow, seedHigh, target, at);
-}
-
 /** Seals the meta slot. */
 export function sealMeta(image: Image, slot: number): void {
   const at = META_SLOT_OFFSETS[slot]!;
   image.touch(at, META_SLOT_BYTES);
-  hashOf(image.bytes, at + 8, at + META_SLOT_BYTES, 0, 0, image.bytes, at);
+  native().hash(image.bytes, at + 8, at + META_SLOT_BYTES, 0, 0, image.bytes, at);
 }
 
 /** Seals the page that stands there, for that number: the secret is the newest meta's. */
 export function sealPage(image: Image, page: number): void {
   const o = image.touchPage(page);
   const [low, high] = seedOf(image.content.newest, page);
-  hashOf(image.bytes, o + 8, o + image.pageSize, low, high, image.bytes, o);
+  native().hash(image.bytes, o + 8, o + image.pageSize, low, high, image.bytes, o);
 }
 
 /** Gives a page that number and birth, and seals it. */
@@ -60,7 +47,7 @@ export function sealRun(image: Image, { page, length }: UsedRun): void {
     const to = payload + Math.min(length, (chunk + 1) * CHUNK_BYTES);
     const at = page * geometry.pageSize + sumAt(chunk, geometry);
     image.touch(at, 8);
-    hashChunk({ hash: hashOf }, image.bytes, from, to, chunk, secret, image.bytes, at);
+    hashChunk(native(), image.bytes, from, to, chunk, secret, image.bytes, at);
   }
   for (let head = 0; head < heads; head++) sealPage(image, page + head);
 }

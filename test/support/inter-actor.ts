@@ -11,7 +11,7 @@ import type { Segment } from '../../src/format/segment.ts';
 import { LockWords } from '../../src/pager/lock-words.ts';
 import { MappedPages } from '../../src/pager/mapped-pages.ts';
 import type { DatabaseIdentity } from '../../src/pager/metas.ts';
-import { type OpenedFile, type OpenFileOptions, openFile } from '../../src/pager/open-file.ts';
+import { type OpenedFile, openFile } from '../../src/pager/open-file.ts';
 import { Pager } from '../../src/pager/pager.ts';
 import { PrivateMemory } from '../../src/pager/private-memory.ts';
 import { Readers } from '../../src/pager/readers.ts';
@@ -19,7 +19,7 @@ import { shortId } from '../../src/pager/snapshot.ts';
 import { PAGE_BYTES } from './inter-content.ts';
 import { READER_SLOTS } from './inter-machine.ts';
 import { LOCK_FILE, type Note, type Operation, replay } from './inter-operations.ts';
-import { FILE_BYTES, SEGMENT_BYTES, SteppedStorage } from './inter-storage.ts';
+import { FILE_BYTES, OPEN_OPTIONS, SEGMENT_BYTES, SteppedStorage } from './inter-storage.ts';
 
 /** An open handle, as a program uses it. */
 export interface Handle {
@@ -149,16 +149,7 @@ export class Places {
       attach: () => this.attach(),
       open: () => {
         const storage = new SteppedStorage();
-        const file = opened(storage, {
-          addressSpace: FILE_BYTES,
-          segmentBytes: SEGMENT_BYTES,
-          windowBytes: SEGMENT_BYTES,
-          lockTimeout: 0,
-          maxReaders: READER_SLOTS,
-          verify: 'structure',
-          recoverPrevious: false,
-        });
-        return this.handle(storage, file);
+        return this.handle(storage, opened(storage));
       },
       note: (note, value = 0) => {
         replay.other(() => ({ kind: 'note', note, value }));
@@ -213,9 +204,9 @@ function stateOf({ readers, pages }: Handle): string {
 }
 
 /** `openFile`, which leaves it to its caller to close what it could not open. */
-function opened(storage: SteppedStorage, options: OpenFileOptions): OpenedFile {
+function opened(storage: SteppedStorage): OpenedFile {
   try {
-    return openFile(storage, options);
+    return openFile(storage, OPEN_OPTIONS);
   } catch (error) {
     storage.close();
     throw error;

@@ -14,9 +14,9 @@ import { openFile } from '../../src/pager/open-file.ts';
 import { Pager } from '../../src/pager/pager.ts';
 import type { Durability, WriteSession } from '../../src/pager/write-session.ts';
 import { contentOf, PAGE_BYTES } from './inter-content.ts';
-import { AT, type Cells, PAGES, READER_SLOTS, unitOfPage, unitOfSlot } from './inter-machine.ts';
+import { AT, type Cells, PAGES, unitOfPage, unitOfSlot } from './inter-machine.ts';
 import { beginWith } from './inter-properties.ts';
-import { BOOT_ID, FILE_BYTES, SEGMENT_BYTES } from './inter-storage.ts';
+import { BOOT_ID, FILE_BYTES, OPEN_OPTIONS, SEGMENT_BYTES } from './inter-storage.ts';
 import { RecordingStorage } from './recording-storage.ts';
 import { SimMachine } from './sim-machine.ts';
 
@@ -54,15 +54,7 @@ export function beginning(durabilities: readonly Durability[]): Beginning {
   machine.disk.resize(FILE_BYTES);
   maker.close();
   const storage = new FirstStorage(machine);
-  const file = openFile(storage, {
-    addressSpace: FILE_BYTES,
-    segmentBytes: SEGMENT_BYTES,
-    windowBytes: SEGMENT_BYTES,
-    lockTimeout: 0,
-    maxReaders: READER_SLOTS,
-    verify: 'structure',
-    recoverPrevious: false,
-  });
+  const file = openFile(storage, OPEN_OPTIONS);
   const pager = new Pager(file, { lockTimeout: 0, maxGrowth: 0, readOnly: false });
   file.lock.store(WORD.session, 0);
   file.lock.store(WORD.writtenUntil, FILE_BYTES / PAGE_BYTES);

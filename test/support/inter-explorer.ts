@@ -32,10 +32,13 @@ export interface Scenario {
   readonly gone?: boolean;
 }
 
-export interface Explored {
+interface Seen {
   readonly states: number;
   readonly steps: number;
   readonly ends: number;
+}
+
+export interface Explored extends Seen {
   readonly places: number;
   readonly complete: boolean;
   /** What was wrong, and the steps that lead to it. */
@@ -154,14 +157,7 @@ export class Interleavings {
     const stack: Frame[] = [];
     let steps = 0;
     let ends = 0;
-    const told = (broken?: string): Explored => ({
-      states: visited.size,
-      steps,
-      ends,
-      places: this.steps.places.count,
-      complete: stack.length === 0 && broken === undefined,
-      broken,
-    });
+    const seen = (): Seen => ({ states: visited.size, steps, ends });
     try {
       const push = (cells: Cells): void => {
         if (!visited.add(hashOf(cells))) return;
@@ -187,9 +183,9 @@ export class Interleavings {
         push(cells);
       }
     } catch (error) {
-      return told(`${messageOf(error)}\n${this.trace(stack)}`);
+      return this.broken(seen(), error, stack);
     }
-    return told();
+    return this.whole(seen(), stack.length === 0);
   }
 
   /** Random walks from the first state, until one is broken or `walks` were made. */
@@ -197,14 +193,7 @@ export class Interleavings {
     const visited = new Visited();
     let steps = 0;
     let ends = 0;
-    const told = (broken?: string): Explored => ({
-      states: visited.size,
-      steps,
-      ends,
-      places: this.steps.places.count,
-      complete: false,
-      broken,
-    });
+    const seen = (): Seen => ({ states: visited.size, steps, ends });
     for (let i = 0; i < walks; i++) {
       const stack: Frame[] = [];
       try {
@@ -233,10 +222,19 @@ export class Interleavings {
         ends++;
         this.end(cells);
       } catch (error) {
-        return told(`${messageOf(error)}\n${this.trace(stack)}`);
+        return this.broken(seen(), error, stack);
       }
     }
-    return told();
+    return this.whole(seen(), false);
+  }
+
+  private whole(seen: Seen, complete: boolean): Explored {
+    return { ...seen, places: this.steps.places.count, complete, broken: undefined };
+  }
+
+  private broken(seen: Seen, error: unknown, stack: readonly Frame[]): Explored {
+    const broken = `${messageOf(error)}\n${this.trace(stack)}`;
+    return { ...seen, places: this.steps.places.count, complete: false, broken };
   }
 
   private trace(stack: readonly Frame[]): string {

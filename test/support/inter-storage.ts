@@ -9,16 +9,28 @@ import { LOCK_BYTE } from '../../src/format/lock-file.ts';
 import { Segment } from '../../src/format/segment.ts';
 import type { Job } from '../../src/pager/job.ts';
 import { MappedPages } from '../../src/pager/mapped-pages.ts';
-import { type FileStatus, native } from '../../src/pager/native.ts';
+import type { OpenFileOptions } from '../../src/pager/open-file.ts';
 import type { Storage } from '../../src/pager/storage.ts';
+import { ImaginedStorage } from './imagined-storage.ts';
 import { bytesOf, PAGE_BYTES } from './inter-content.ts';
 import { compile, errorOf, OUTCOME } from './inter-job.ts';
-import { PAGES, WORDS } from './inter-machine.ts';
+import { PAGES, READER_SLOTS, WORDS } from './inter-machine.ts';
 import { LOCK_FILE, replay } from './inter-operations.ts';
 
 export const SEGMENT_BYTES: number = 2 ** 15;
 /** Far past all that is used: nothing is ever written ahead, and nothing cut. */
 export const FILE_BYTES: number = 2 ** 20;
+
+/** How the handles of the interleavings open the file. */
+export const OPEN_OPTIONS: OpenFileOptions = {
+  addressSpace: FILE_BYTES,
+  segmentBytes: SEGMENT_BYTES,
+  windowBytes: SEGMENT_BYTES,
+  lockTimeout: 0,
+  maxReaders: READER_SLOTS,
+  verify: 'structure',
+  recoverPrevious: false,
+};
 
 /** What the actor that runs now sees of the file: each page is put here when it is read. */
 const seen = new Segment(new ArrayBuffer(SEGMENT_BYTES));
@@ -49,35 +61,13 @@ function look(page: number): void {
   seen.bytes.set(bytesOf(content).subarray(0, PAGE_BYTES), page * PAGE_BYTES);
 }
 
-export class SteppedStorage implements Storage {
+export class SteppedStorage extends ImaginedStorage implements Storage {
   readonly path = '/interleavings/data';
-  readonly writable = true;
-  private readonly noFaults = new Int32Array(2);
 
   // The file
 
-  status(): FileStatus {
-    const sizeBytes = FILE_BYTES;
-    const allocatedBytes = sizeBytes;
-    const links = 1;
-    return {
-      device: '1',
-      inode: '1',
-      kind: 'file',
-      sizeBytes,
-      allocatedBytes,
-      links,
-      filesystem: 0,
-    };
-  }
   sizeBytes(): number {
     return FILE_BYTES;
-  }
-  links(): number {
-    return 1;
-  }
-  isInPlace(): boolean {
-    return true;
   }
   readAt(target: Uint8Array, fileOffset: number): number {
     const slot = META_SLOT_OFFSETS.indexOf(fileOffset);
@@ -144,47 +134,10 @@ export class SteppedStorage implements Storage {
   sharedBytes(): number {
     return 4 * WORDS;
   }
-  sharedIsWhole(): boolean {
-    return true;
-  }
 
   // The rest
-
-  faultWords(): Int32Array {
-    return this.noFaults;
-  }
-  remapFaults(): number {
-    return 0;
-  }
-  resident(_fileOffset: number, _lengthBytes: number): number {
-    return 0;
-  }
-  hash(
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    seedLow: number,
-    seedHigh: number,
-    target: Uint8Array,
-    at: number,
-  ): void {
-    native().hash(bytes, start, end, seedLow >>> 0, seedHigh >>> 0, target, at);
-  }
-  pageIsIntact(
-    bytes: Uint8Array,
-    start: number,
-    pageBytes: number,
-    page: number,
-    secretLow: number,
-    secretHigh: number,
-  ): boolean {
-    return native().pageIsIntact(bytes, start, pageBytes, page, secretLow >>> 0, secretHigh >>> 0);
-  }
   bootId(): string {
     return BOOT_ID;
-  }
-  identity(): { pid: number; thread: number; startedAt: number } {
-    return { pid: 1, thread: 1, startedAt: 1 };
   }
   close(): void {
     replay.other(() => ({ kind: 'close' }));

@@ -11,8 +11,8 @@ import { META_KIND } from '../../src/format/meta.ts';
 import type { Segment } from '../../src/format/segment.ts';
 import { hashChunk } from '../../src/pager/chunk-checksum.ts';
 import { type Job, OP } from '../../src/pager/job.ts';
-import { type FileStatus, native } from '../../src/pager/native.ts';
 import type { Storage } from '../../src/pager/storage.ts';
+import { ImaginedStorage } from './imagined-storage.ts';
 import { ERRNO, Killed, nativeError, type SimMachine } from './sim-machine.ts';
 
 const KIND_IN_META = 36;
@@ -39,9 +39,8 @@ interface QueuedJob {
   isOver: boolean;
 }
 
-export class RecordingStorage implements Storage {
+export class RecordingStorage extends ImaginedStorage implements Storage {
   readonly path = '/sim/data';
-  readonly writable = true;
   readonly machine: SimMachine;
   dead = false;
   /** Steps and calls that change something, made so far; dies at the one numbered `diesAt`. */
@@ -50,10 +49,10 @@ export class RecordingStorage implements Storage {
   /** The words of the lock file that the jobs store into. */
   words: Int32Array | undefined;
   private readonly queue: QueuedJob[] = [];
-  private readonly words2 = new Int32Array(2);
   private isDriving = false;
 
   constructor(machine: SimMachine) {
+    super();
     this.machine = machine;
   }
 
@@ -77,27 +76,8 @@ export class RecordingStorage implements Storage {
 
   // The file
 
-  status(): FileStatus {
-    const sizeBytes = this.machine.disk.sizeBytes;
-    const allocatedBytes = sizeBytes;
-    return {
-      device: '1',
-      inode: '1',
-      kind: 'file',
-      sizeBytes,
-      allocatedBytes,
-      links: 1,
-      filesystem: 0,
-    };
-  }
   sizeBytes(): number {
     return this.machine.disk.sizeBytes;
-  }
-  links(): number {
-    return 1;
-  }
-  isInPlace(): boolean {
-    return true;
   }
   readAt(target: Uint8Array, fileOffset: number): number {
     return this.machine.disk.read(target, fileOffset);
@@ -421,47 +401,10 @@ export class RecordingStorage implements Storage {
   sharedBytes(): number {
     return this.machine.shared?.byteLength ?? 0;
   }
-  sharedIsWhole(): boolean {
-    return true;
-  }
 
   // The rest
-
-  faultWords(): Int32Array {
-    return this.words2;
-  }
-  remapFaults(): number {
-    return 0;
-  }
-  resident(_fileOffset: number, _lengthBytes: number): number {
-    return 0;
-  }
-  hash(
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    seedLow: number,
-    seedHigh: number,
-    target: Uint8Array,
-    at: number,
-  ): void {
-    native().hash(bytes, start, end, seedLow >>> 0, seedHigh >>> 0, target, at);
-  }
-  pageIsIntact(
-    bytes: Uint8Array,
-    start: number,
-    pageBytes: number,
-    page: number,
-    secretLow: number,
-    secretHigh: number,
-  ): boolean {
-    return native().pageIsIntact(bytes, start, pageBytes, page, secretLow >>> 0, secretHigh >>> 0);
-  }
   bootId(): string {
     return this.machine.bootId;
-  }
-  identity(): { pid: number; thread: number; startedAt: number } {
-    return { pid: 1, thread: 1, startedAt: 1 };
   }
   close(): void {
     if (this.dead) return;

@@ -1,0 +1,68 @@
+/**
+ * What the Storages of the simulator and of the interleavings have in common: one whole file that nobody
+ * moves, no faults of a mapping, and checksums as the addon makes them.
+ */
+
+import { type FileStatus, native } from '../../src/pager/native.ts';
+
+export abstract class ImaginedStorage {
+  readonly writable = true;
+  private readonly noFaults = new Int32Array(2);
+
+  abstract sizeBytes(): number;
+
+  status(): FileStatus {
+    const sizeBytes = this.sizeBytes();
+    return {
+      device: '1',
+      inode: '1',
+      kind: 'file',
+      sizeBytes,
+      allocatedBytes: sizeBytes,
+      links: 1,
+      filesystem: 0,
+    };
+  }
+  links(): number {
+    return 1;
+  }
+  isInPlace(): boolean {
+    return true;
+  }
+  sharedIsWhole(): boolean {
+    return true;
+  }
+  faultWords(): Int32Array {
+    return this.noFaults;
+  }
+  remapFaults(): number {
+    return 0;
+  }
+  resident(_fileOffset: number, _lengthBytes: number): number {
+    return 0;
+  }
+  hash(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    seedLow: number,
+    seedHigh: number,
+    target: Uint8Array,
+    at: number,
+  ): void {
+    native().hash(bytes, start, end, seedLow >>> 0, seedHigh >>> 0, target, at);
+  }
+  pageIsIntact(
+    bytes: Uint8Array,
+    start: number,
+    pageBytes: number,
+    page: number,
+    secretLow: number,
+    secretHigh: number,
+  ): boolean {
+    return native().pageIsIntact(bytes, start, pageBytes, page, secretLow >>> 0, secretHigh >>> 0);
+  }
+  identity(): { pid: number; thread: number; startedAt: number } {
+    return { pid: 1, thread: 1, startedAt: 1 };
+  }
+}
