@@ -61,6 +61,7 @@ test('a file that grows by values of many pages, and shrinks', { timeout: MINUTE
   const { met, counts } = await explore(
     8_000,
     endless((explorer) => growAndShrink(explorer)),
+    { again: 0.2 },
   );
   expect(counts.growths).toBeGreaterThan(50);
   expect(met.shortFiles).toBeGreaterThan(50);
