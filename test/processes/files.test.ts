@@ -1,24 +1,32 @@
 /** The data file and its lock file under the feet of who has them open: never two truths. */
 
 import {
+  closeSync,
+  copyFileSync,
   existsSync,
   linkSync,
   mkdirSync,
+  openSync,
   readdirSync,
+  readSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
+  writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import {
   CannotOpenError,
+  CoppiceError,
   type Database,
   DatabaseLockedError,
   IoError,
   open,
 } from '../../src/index.ts';
-import { type Child, newFolder, program } from '../support/process-children.ts';
+import { type Child, newFolder, note, program } from '../support/process-children.ts';
+import { Dice } from '../support/process-random.ts';
 import {
   checkState,
   prepare,
@@ -207,6 +215,83 @@ describe('the data file', () => {
     await checkWhole(hard, 2);
     await checkWhole(path, 2);
   });
+});
+
+describe('a data file that is copied while it is open', () => {
+  /** Copies the file piece by piece, and lets `between` happen after each. */
+  async function copy(path: string, dice: Dice, between: () => Promise<unknown>): Promise<string> {
+    const to = newPath();
+    const bytes = statSync(path).size;
+    const pieces = dice.below(12) + 2;
+    const order = Array.from({ length: pieces }, (_, i) => i);
+    if (dice.next() < 0.5) order.reverse();
+    const from = openSync(path, 'r');
+    const target = openSync(to, 'w');
+    for (const i of order) {
+      const start = Math.floor((bytes * i) / pieces);
+      const piece = Buffer.alloc(Math.floor((bytes * (i + 1)) / pieces) - start);
+      const length = readSync(from, piece, 0, piece.length, start);
+      writeSync(target, piece, 0, length, start);
+      await between();
+    }
+    closeSync(from);
+    closeSync(target);
+    return to;
+  }
+
+  test('with its lock file, while nobody writes, is another database in the same state', async () => {
+    const { db, stores, path } = create();
+    await db.write((tx) => step(tx, stores, 1));
+    const to = await copy(path, new Dice('still copy'), async () => {});
+    copyFileSync(`${path}-lock`, `${to}-lock`);
+    const other = open(to);
+    await other.write((tx) => step(tx, storesOf(other), 2));
+    await db.write((tx) => step(tx, stores, 1));
+    await db.write((tx) => step(tx, stores, 1));
+    expect(other.read((s) => checkState(s, storesOf(other)))).toBe(2);
+    expect(db.read((s) => checkState(s, stores))).toBe(3);
+    await other.close();
+    await db.close();
+    await checkWhole(to, 2);
+    await checkWhole(path, 3);
+  });
+
+  // A copy of this kind is no backup: pages are reused while it is made. What must not be is a mixture.
+  test('beside a writer is one whole transaction or a named error, never a mixture', async () => {
+    const { db, stores, path } = create();
+    const dice = new Dice('copies beside a writer');
+    const met = { whole: 0, refused: 0 };
+    for (let round = 0; round < 150; round++) {
+      const to = await copy(path, dice, async () => {
+        for (let i = dice.below(4); i > 0; i--) {
+          await db.write((tx) => step(tx, stores, 1, dice.pick([50, 3000, 40_000])));
+        }
+      });
+      if (dice.next() < 0.5) copyFileSync(`${path}-lock`, `${to}-lock`);
+      try {
+        const other = open(to);
+        try {
+          await other.verify();
+          other.read((s) => checkState(s, storesOf(other)));
+          await other.write((tx) => step(tx, storesOf(other), 2));
+          met.whole++;
+        } finally {
+          await other.close();
+        }
+      } catch (error) {
+        if (!(error instanceof CoppiceError)) throw error;
+        expect(['CORRUPTION', 'STORAGE_FAULT', 'NOT_A_DATABASE']).toContain(error.code);
+        met.refused++;
+      }
+      rmSync(join(to, '..'), { recursive: true });
+    }
+    const n = db.read((s) => checkState(s, stores));
+    await db.close();
+    await checkWhole(path, n);
+    note(`copies beside a writer: ${met.whole} whole, ${met.refused} refused`);
+    expect(met.whole).toBeGreaterThan(10);
+    expect(met.refused).toBeGreaterThan(10);
+  }, 60_000);
 });
 
 describe('a new database', () => {
