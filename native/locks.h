@@ -9,9 +9,12 @@
 
 namespace coppice {
 
-// The bytes of the writer lock. Everything else uses bytes from kFirstFree on.
+// The bytes of the writer lock: who has it, and the places of the line before it, the next one first.
+// Everything else uses bytes from kFirstFree on.
 constexpr uint64_t kWriterByte = 0;
 constexpr uint64_t kNextByte = 1;
+constexpr uint64_t kPlaces = 4;
+constexpr uint64_t kEntrance = kNextByte + kPlaces - 1;
 constexpr uint64_t kFirstFree = 16;
 constexpr uint64_t kLastByte = uint64_t{1} << 40;
 

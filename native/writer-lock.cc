@@ -32,7 +32,7 @@ Failure WriterLock::tryLocked(bool* taken) {
   *taken = false;
   if (waiting_) return {};
   bool held = false;
-  if (Failure failure = isLocked(number_, kNextByte, 1, &held)) return failure;
+  if (Failure failure = isLocked(number_, kNextByte, kPlaces, &held)) return failure;
   if (held) return {};
   if (Failure failure = tryLock(number_, true, kWriterByte, taken)) return failure;
   if (*taken) count_ = 1;
@@ -103,7 +103,7 @@ void WriterLock::release() {
 Failure WriterLock::awaited(bool* waits) {
   Guard guard(mutex_);
   if (closed_) return {ECANCELED, "fcntl"};
-  return isLocked(number_, kNextByte, 1, waits);
+  return isLocked(number_, kNextByte, kPlaces, waits);
 }
 
 bool WriterLock::closed() {
@@ -143,29 +143,33 @@ Failure WriterLock::startWaiting() {
     waiterRuns_ = true;
   }
   // The place in the line is taken now, not when the thread gets to run: until then others pass.
-  if (Failure failure = tryLock(number_, true, kNextByte, &atTurnstile_)) return failure;
+  if (Failure failure = tryLock(number_, true, kEntrance, &entered_)) return failure;
   waiting_ = true;
   work_.notify_one();
   return {};
 }
 
-Failure WriterLock::passTurnstile(Guard& guard, bool* locked) {
+Failure WriterLock::passLine(Guard& guard, bool* locked) {
   *locked = false;
+  uint64_t held = kEntrance;
   Failure failure;
-  if (!atTurnstile_) {
+  if (!entered_) {
     guard.unlock();
-    failure = lockWaiting(number_, kNextByte);
+    failure = lockWaiting(number_, held);
     guard.lock();
   }
-  atTurnstile_ = false;
-  if (failure || closed_ || requests_.empty()) {
-    if (!failure) unlock(number_, kNextByte);
-    return failure;
+  entered_ = false;
+  while (!failure && held != kWriterByte) {
+    if (closed_ || requests_.empty()) {
+      unlock(number_, held);
+      return {};
+    }
+    guard.unlock();
+    failure = lockWaiting(number_, held - 1);
+    unlock(number_, held);
+    guard.lock();
+    held--;
   }
-  guard.unlock();
-  failure = lockWaiting(number_, kWriterByte);
-  unlock(number_, kNextByte);
-  guard.lock();
   *locked = !failure;
   return failure;
 }
@@ -176,7 +180,7 @@ void WriterLock::wait() {
     work_.wait(guard, [this] { return waiting_ || closed_; });
     if (!waiting_) break;
     bool locked = false;
-    const Failure failure = passTurnstile(guard, &locked);
+    const Failure failure = passLine(guard, &locked);
     waiting_ = false;
     if (closed_) {
       unlockAll(number_);

@@ -1,14 +1,15 @@
-// The writer lock of one handle: two OFD locks, `writer` and the turnstile `next`, and the thread
-// that waits for them.
+// The writer lock of one handle: the OFD lock `writer`, a line of places before it, each an OFD lock
+// too, and the thread that waits for them.
 //
-// Who cannot have `writer` at once locks `next`, waits there for `writer`, and unlocks `next`. Who
-// finds `next` held does not try `writer`. So a holder that releases and asks again, over and over,
-// still lets the one at the turnstile in.
+// Who cannot have `writer` at once locks the place at the entrance, then the one before it, and lets
+// go of the first, and so on to `writer`: nobody overtakes in the line. Who finds a place held does
+// not try `writer`, so a holder that releases and asks again, over and over, still lets the next one
+// in. Where more wait than there are places, those before the entrance race for it.
 //
 // Invariants:
 // 1. The kernel's wait cannot be broken off portably. A request whose time is up leaves the thread
 //    waiting; the next request adopts that wait; a lock that arrives for nobody is given back.
-// 2. While the thread waits, nobody else of this handle touches the two locks, and `count_` is 0.
+// 2. While the thread waits, nobody else of this handle touches these locks, and `count_` is 0.
 // 3. After close() this description holds no lock, but for the moment in which a wait that was
 //    still blocked ends: the waiting thread then gives back what it got, and the descriptor goes.
 #pragma once
@@ -43,7 +44,7 @@ class WriterLock : public std::enable_shared_from_this<WriterLock> {
   Failure tryAcquire(bool* taken);
   // Gives one acquisition back; nothing when there is none.
   void release();
-  // Whether another handle stands at the turnstile.
+  // Whether another handle stands in the line.
   Failure awaited(bool* waits);
 
   // Drops every lock of the description, fails the requests, and lets go of the descriptor.
@@ -68,8 +69,8 @@ class WriterLock : public std::enable_shared_from_this<WriterLock> {
   Failure startWaiting();
   void wait();
   void watch();
-  // The turnstile. Leaves `writer` locked, or not when the wait has lost its purpose.
-  Failure passTurnstile(Guard& guard, bool* locked);
+  // Waits in the line. Leaves `writer` locked, or not when the wait has lost its purpose.
+  Failure passLine(Guard& guard, bool* locked);
 
   std::mutex mutex_;
   std::condition_variable work_;     // for the waiting thread
@@ -81,7 +82,7 @@ class WriterLock : public std::enable_shared_from_this<WriterLock> {
   std::shared_ptr<Request> here_;  // that of acquireHere, from its first slice to its last
   size_t count_ = 0;
   bool waiting_ = false;
-  bool atTurnstile_ = false;  // `next` is held by the request that began the wait
+  bool entered_ = false;  // the entrance is held by the request that began the wait
   bool closed_ = false;
   bool waiterRuns_ = false;
   bool watcherRuns_ = false;

@@ -127,9 +127,8 @@ export function lockFileBytes(readerSlots: number): number {
 
 /** Bytes on which the OFD locks lie, counted from 2^62 in the data file. */
 export const LOCK_BYTE = {
-  /** The two of the turnstile of writers, known to the addon, which keeps all below 16. */
+  /** That of the writer; the addon knows it, and keeps all below 16: the line of those who wait. */
   writer: 0,
-  next: 1,
   opener: 16,
   /** The slots of all sessions; a handle holds at least one of them for as long as it lives. */
   firstSlot: 64,

@@ -76,9 +76,8 @@ export interface NativeFile {
   isLocked(byte: number, count: number): boolean;
 
   /**
-   * Takes the writer lock: at once when free and nobody waits, else through the turnstile
-   * (lock `next`, lock `writer`, unlock `next`) on a waiting thread of our own. The callback is
-   * told null when it is held, or a NativeError with code 'ETIMEDOUT' after `timeoutMs`.
+   * Takes the writer lock: at once when free and nobody waits, else in the order of asking, in a
+   * line that a thread of our own stands in. The callback is told null when it is held, or a NativeError with code 'ETIMEDOUT' after `timeoutMs`.
    * The lock is counted: each success is given back by one `releaseWriter` or one RELEASE step.
    */
   acquireWriter(timeoutMs: number, done: (error: NativeError | null) => void): void;
@@ -90,7 +89,7 @@ export interface NativeFile {
   /** Takes it only if that can be done now (true also when this handle holds it already). */
   tryAcquireWriter(): boolean;
   releaseWriter(): void;
-  /** Whether another handle waits at the turnstile. */
+  /** Whether another handle waits in the line. */
   writerIsAwaited(): boolean;
 
   /**

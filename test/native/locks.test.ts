@@ -232,8 +232,27 @@ describe('the writer lock', () => {
     note(
       `waits beside a holder that never pauses: mean ${mean.toFixed(2)} ms, worst ${waits.at(-1)?.toFixed(2)} ms`,
     );
-    // Without the turnstile: 60 ms mean, 558 ms at worst.
+    // Without the line: 60 ms mean, 558 ms at worst.
     expect(mean).toBeLessThan(20);
+  });
+
+  test('goes to those who wait in the order in which they came', async () => {
+    const [a, b, path] = pair();
+    const waiters = [b, open(path), open(path), open(path)];
+    for (let round = 0; round < 20; round++) {
+      await until(() => a.tryAcquireWriter());
+      const served: number[] = [];
+      const all = waiters.map(async (waiter, i) => {
+        await sleep(5 * i);
+        expect(await acquire(waiter, 10_000)).toBeNull();
+        served.push(i);
+        waiter.releaseWriter();
+      });
+      await sleep(5 * waiters.length);
+      a.releaseWriter();
+      await Promise.all(all);
+      expect(served).toEqual([0, 1, 2, 3]);
+    }
   });
 
   test('of a process that is killed while it holds goes to one that waits', async () => {
@@ -246,7 +265,7 @@ describe('the writer lock', () => {
     expect(await waiting).toBeNull();
   });
 
-  test('close() drops it and the turnstile at once, and tells who waits', async () => {
+  test('close() drops it and the place in the line at once, and tells who waits', async () => {
     const [a, b, path] = pair();
     a.tryAcquireWriter();
     const waiting = acquire(b, 10_000);

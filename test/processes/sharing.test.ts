@@ -45,7 +45,7 @@ describe('writers', () => {
       note(
         `${name}: waits of the other ${waits[15]?.toFixed(1)} ms median, ${waits[29]?.toFixed(1)} at worst`,
       );
-      // Without the turnstile the worst is unbounded; a commit takes a few milliseconds.
+      // Without the line the worst is unbounded; a commit takes a few milliseconds.
       expect(waits[15]).toBeLessThan(250);
       expect(waits[29]).toBeLessThan(3000);
       expect(busy.lines.filter((line) => line.startsWith('FAILED'))).toEqual([]);
