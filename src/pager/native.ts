@@ -77,7 +77,8 @@ export interface NativeFile {
 
   /**
    * Takes the writer lock: at once when free and nobody waits, else in the order of asking, in a
-   * line that a thread of our own stands in. The callback is told null when it is held, or a NativeError with code 'ETIMEDOUT' after `timeoutMs`.
+   * line that a thread of our own stands in. The callback is told null when it is held, or a
+   * NativeError with code 'ETIMEDOUT' after `timeoutMs`.
    * The lock is counted: each success is given back by one `releaseWriter` or one RELEASE step.
    */
   acquireWriter(timeoutMs: number, done: (error: NativeError | null) => void): void;
