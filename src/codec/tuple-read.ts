@@ -8,10 +8,11 @@
 
 import type { ValueUnreadableError } from '../errors.ts';
 import type { Key } from './codec.ts';
+import { endOfEscaped, escapeCount, unescaped } from './escaped.ts';
 import { readF64 } from './float.ts';
 import { ownedCopy } from './owned-copy.ts';
 import { bigintEnd, readBigint } from './tuple-bigint.ts';
-import { END, ESCAPE, MAX_DATE_MS, MAX_TUPLE_DEPTH, TAG } from './tuple-tags.ts';
+import { END, MAX_DATE_MS, MAX_TUPLE_DEPTH, TAG } from './tuple-tags.ts';
 import { unreadable } from './unreadable.ts';
 import { readUtf8 } from './utf8.ts';
 
@@ -127,7 +128,7 @@ function readText(bytes: Uint8Array, end: number): string {
   position = stop + 1;
   const escapes = escapeCount(bytes, start, stop);
   if (escapes === 0) return readUtf8(bytes, start, stop, 'tuple');
-  const plain = unescaped(bytes, start, stop, escapes);
+  const plain = plainBytes(bytes, start, stop, escapes);
   return readUtf8(plain, 0, plain.length, 'tuple');
 }
 
@@ -136,36 +137,19 @@ function readBytes(bytes: Uint8Array, end: number): Uint8Array {
   const stop = terminator(bytes, start, end);
   position = stop + 1;
   const escapes = escapeCount(bytes, start, stop);
-  return escapes === 0 ? ownedCopy(bytes, start, stop) : unescaped(bytes, start, stop, escapes);
+  return escapes === 0 ? ownedCopy(bytes, start, stop) : plainBytes(bytes, start, stop, escapes);
 }
 
 /** Where the END of escaped bytes is. */
 function terminator(bytes: Uint8Array, start: number, end: number): number {
-  for (let at = start; at < end; at++) if (bytes[at] === END) return at;
-  throw cut();
+  const at = endOfEscaped(bytes, start, end);
+  if (at < 0) throw cut();
+  return at;
 }
 
-function escapeCount(bytes: Uint8Array, start: number, stop: number): number {
-  let count = 0;
-  for (let at = start; at < stop; at++) {
-    if (bytes[at] !== ESCAPE) continue;
-    count++;
-    at++; // what is escaped may look like another ESCAPE
-  }
-  return count;
-}
-
-function unescaped(bytes: Uint8Array, start: number, stop: number, escapes: number): Uint8Array {
-  const plain = new Uint8Array(stop - start - escapes);
-  let to = 0;
-  for (let at = start; at < stop; at++) {
-    let byte = bytes[at] as number;
-    if (byte === ESCAPE) {
-      byte = (bytes[++at] as number) - 1;
-      if (at >= stop || byte > ESCAPE) throw bad('an escape of something else than 00 and 01');
-    }
-    plain[to++] = byte;
-  }
+function plainBytes(bytes: Uint8Array, start: number, stop: number, escapes: number): Uint8Array {
+  const plain = unescaped(bytes, start, stop, escapes);
+  if (plain === undefined) throw bad('an escape of something else than 00 and 01');
   return plain;
 }
 

@@ -6,10 +6,11 @@
  * back in tuple-read.ts, the text for users in docs/key-encoding.md.
  */
 
-import type { Key, KeyFormat } from './codec.ts';
+import type { Key } from './codec.ts';
+import type { DelimitedFormat } from './delimited.ts';
 import { writeF64 } from './float.ts';
 import { writeBigint } from './tuple-bigint.ts';
-import { readTuple } from './tuple-read.ts';
+import { readTuple, tupleElementEnd } from './tuple-read.ts';
 import { END, ESCAPE, MAX_TUPLE_DEPTH, TAG } from './tuple-tags.ts';
 import { describe, refusal } from './unreadable.ts';
 import { isTrail, isWellFormed, loneSurrogate, utf8Size, writeCodePoint } from './utf8.ts';
@@ -17,7 +18,7 @@ import { isTrail, isWellFormed, loneSurrogate, utf8Size, writeCodePoint } from '
 /** Index within the array at each depth: the path of what is refused. */
 const trail = new Int32Array(MAX_TUPLE_DEPTH);
 
-export const tupleKey: KeyFormat<Key> = {
+export const tupleKey: DelimitedFormat<Key> = {
   name: 'tuple',
   fixedSize: undefined,
   selfDelimiting: true,
@@ -34,6 +35,7 @@ export const tupleKey: KeyFormat<Key> = {
   },
 
   read: readTuple,
+  endOf: tupleElementEnd,
 };
 
 /** Writes one element; returns the end, or -1. `depth`: arrays around it. */

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { bytesKey } from '../../src/codec/bytes.ts';
 import type { Key, KeyFormat } from '../../src/codec/codec.ts';
+import { delimited } from '../../src/codec/delimited.ts';
 import { f64Key } from '../../src/codec/float.ts';
 import { u32Key, u64Key } from '../../src/codec/integers.ts';
 import { stringKey } from '../../src/codec/string.ts';
@@ -38,8 +39,12 @@ const u64s = fc.oneof(
   ),
 );
 
-function suite<K extends Key>(format: KeyFormat<K>, keys: fc.Arbitrary<K>): void {
-  describe(`'${format.name}' keys`, () => {
+function suite<K extends Key>(
+  format: KeyFormat<K>,
+  keys: fc.Arbitrary<K>,
+  what = `'${format.name}' keys`,
+): void {
+  describe(what, () => {
     test('read back as they were written', () => {
       check(keys, (key) => {
         expect(readKey(format, encodeKey(format, key))).toStrictEqual(stored(key));
@@ -116,6 +121,30 @@ suite(u32Key, u32s);
 suite(u64Key, u64s);
 suite(f64Key, numbers);
 suite(tupleKey, tupleKeys);
+suite(delimited(stringKey), texts, "'string' keys of multi stores");
+suite(delimited(bytesKey), byteArrays, "'bytes' keys of multi stores");
+
+describe('keys of multi stores', () => {
+  const ends = <K extends Key>(name: string, plain: KeyFormat<K>, keys: fc.Arbitrary<K>): void =>
+    test(`'${name}' say where they end, whatever follows`, () => {
+      const format = delimited(plain);
+      expect(delimited(plain)).toBe(format);
+      check(fc.tuple(keys, fc.uint8Array({ maxLength: 9 })), ([key, more]) => {
+        const bytes = encodeKey(format, key);
+        const both = Uint8Array.from([7, ...bytes, ...more]);
+        expect(format.endOf(both, 1, both.length)).toBe(1 + bytes.length);
+        for (const cut of [0, bytes.length >> 1, bytes.length - 1]) {
+          expect(() => format.endOf(bytes, 0, cut)).toThrow(ValueUnreadableError);
+        }
+      });
+    });
+  ends('string', stringKey, texts);
+  ends('bytes', bytesKey, byteArrays);
+  ends('u32', u32Key, u32s);
+  ends('u64', u64Key, u64s);
+  ends('f64', f64Key, numbers);
+  ends('tuple', tupleKey, tupleKeys);
+});
 
 describe('prefixes', () => {
   test("of 'string' keys are the bytes with which those keys start that start with the text", () => {
