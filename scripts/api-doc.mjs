@@ -10,7 +10,19 @@ const root = new URL('../', import.meta.url);
 const SECTIONS = [
   ['Opening', ['open', 'OpenOptions', 'Durability', 'restore']],
   ['Database', ['Database', 'WriteOptions', 'StoreInfo', 'DatabaseStats']],
-  ['Stores', ['Store', 'StoreOf', 'StoreRef', 'StoreOptions', 'KeyOf', 'ValueOf', 'PutOptions']],
+  [
+    'Stores',
+    [
+      'Store',
+      'StoreOf',
+      'StoreRef',
+      'StoreOptions',
+      'KeyOf',
+      'ValueOf',
+      'PutOptions',
+      'RemoveOptions',
+    ],
+  ],
   [
     'Reading',
     [
@@ -49,8 +61,7 @@ const INTRODUCTION = `# API
 
 Made from the docstrings by \`node scripts/api-doc.mjs\`; a test holds it to the code. Times are in
 milliseconds, sizes in bytes. What throws UNSUPPORTED in this version says so when it is called: stores
-with \`multi\`, \`versions\`, \`expires\` or \`sharedStructures\`; \`view\`, \`blob\`, \`putStream\`, \`bulkLoad\`,
-\`watch\`, \`prefetch\`, \`compact\` and \`trim\`.
+with \`sharedStructures\`; \`view\`, \`blob\`, \`putStream\`, \`bulkLoad\`, \`watch\` and \`prefetch\`.
 `;
 
 const ERRORS = `

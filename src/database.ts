@@ -29,6 +29,7 @@ import {
   type VerifyReport,
   verifySnapshot,
 } from './transaction/verify.ts';
+import type { WriteCore } from './transaction/write-core.ts';
 import { WriteQueue } from './transaction/write-queue.ts';
 import type { WriteTransaction } from './transaction/write-transaction.ts';
 import { backup } from './upkeep/backup.ts';
@@ -39,6 +40,7 @@ import {
   checkBackup,
 } from './upkeep/backup-options.ts';
 import { type CompactReport, compactDatabase } from './upkeep/compact.ts';
+import { ExpirySweep } from './upkeep/sweep.ts';
 
 /** A store of a database; see StoreOf. */
 export type Store<K, V> = StoreOf<K, V, Database>;
@@ -60,6 +62,7 @@ export class Database implements Disposable, AsyncDisposable {
   private readonly abandoned = new Abandoned();
   private readonly latest: LatestReader;
   private readonly queue: WriteQueue;
+  private readonly sweep: ExpirySweep;
   private readonly flusher: Flusher;
   private readonly slowReaders: SlowReaderWatch;
   private readonly known: KnownStores;
@@ -82,8 +85,9 @@ export class Database implements Disposable, AsyncDisposable {
     this.queue = new WriteQueue(pager, this, {
       newStores: () => this.known.asked(),
       ended: (dropped) => this.known.dropped(dropped),
-      committed: (transaction, durability) => this.committed(transaction, durability),
+      committed: this.committed.bind(this),
     });
+    this.sweep = new ExpirySweep(pager, this.queue);
   }
 
   get closed(): boolean {
@@ -109,8 +113,19 @@ export class Database implements Disposable, AsyncDisposable {
    * The store of that name; made when absent, with the next write. Codecs that are left out are
    * those that the file records, or 'tuple' and 'msgpack' for a new store.
    * Errors: STORE_MISMATCH when the file records others, STORE_NOT_FOUND with `create: false`,
-   * TypeError, UNSUPPORTED.
+   * TypeError.
    */
+  store<
+    CK extends KeyCodecName | KeyCodec<unknown> = 'tuple',
+    CV extends KeyCodecName | KeyCodec<unknown> = 'tuple',
+  >(
+    name: string,
+    options: Omit<StoreOptions<KeyOf<CK>, KeyOf<CV>>, 'key' | 'value' | 'multi'> & {
+      key?: CK;
+      value?: CV;
+      multi: true;
+    },
+  ): Store<KeyOf<CK>, KeyOf<CV>>;
   store<
     CK extends KeyCodecName | KeyCodec<unknown> = 'tuple',
     CV extends ValueCodecName | ValueCodec<unknown> = 'msgpack',
@@ -169,10 +184,10 @@ export class Database implements Disposable, AsyncDisposable {
       owner: this,
       durability,
       finish: this.queue.finishCore.bind(this.queue),
-      committed: (transaction: number, dropped: ReadonlySet<string>, changed: boolean) => {
+      committed: ({ session: { id }, dropped, soonestExpiry }: WriteCore, changed: boolean) => {
         if (this.closed) return;
         this.known.dropped(dropped);
-        if (changed) this.committed(transaction, durability);
+        if (changed) this.committed(id, durability, soonestExpiry);
       },
     };
     return new ManualWriteTransaction(host, session, core, ended);
@@ -359,16 +374,18 @@ export class Database implements Disposable, AsyncDisposable {
 
   private end(): void {
     this.flusher.stop();
+    this.sweep.stop();
     this.pager.close();
   }
 
-  private committed(transaction: number, durability: Durability): void {
+  private committed(transaction: number, durability: Durability, soonestExpiry: number): void {
     try {
       this.known.published();
     } catch {
       // The catalogue is damaged: reads will say so. The write is done.
     }
     this.flusher.committed(durability);
+    this.sweep.committed(soonestExpiry);
     tellCommit(this.path, transaction, durability);
     this.slowReaders.look();
   }

@@ -23,6 +23,7 @@ export type { StoreInfo } from './transaction/known-stores.ts';
 export type { Lazy } from './transaction/lazy.ts';
 export type { LongWork } from './transaction/long-work.ts';
 export type { ManualTransaction } from './transaction/manual-transaction.ts';
+export type { PutOptions, RemoveOptions } from './transaction/put-options.ts';
 export type { Leading, Prefix, RangeOptions } from './transaction/range.ts';
 export type { Blob, Entry, Reader, ValueView } from './transaction/reader.ts';
 export type { Snapshot } from './transaction/snapshot.ts';
@@ -30,7 +31,7 @@ export type { DatabaseStats } from './transaction/statistics.ts';
 export type { StoreRef } from './transaction/store-definition.ts';
 export type { KeyOf, StoreOptions, ValueOf } from './transaction/store-options.ts';
 export type { VerifyOptions, VerifyReport } from './transaction/verify.ts';
-export type { PutOptions, WriteTransaction } from './transaction/write-transaction.ts';
+export type { WriteTransaction } from './transaction/write-transaction.ts';
 export type {
   BackupOptions,
   BackupReport,

@@ -1,22 +1,34 @@
 /** A store: what a user holds to read and write the entries of one name. */
 
 import { EncodedValue } from './codec/codec.ts';
+import type { PairFormat } from './codec/pair.ts';
 import type { Durability } from './pager/write-session.ts';
+import {
+  encodeRemoval,
+  putEntry,
+  removeEncodedRange,
+  removeEntry,
+  removePairs,
+  requireOneValue,
+  updateTerms,
+} from './transaction/changes.ts';
 import type { LatestReader } from './transaction/latest.ts';
 import type { Lazy } from './transaction/lazy.ts';
 import type { LongWork } from './transaction/long-work.ts';
+import { findLive } from './transaction/lookup.ts';
+import {
+  checkRemoveOptions,
+  NO_TERMS,
+  type PutOptions,
+  type PutTerms,
+  putTerms,
+  type RemoveOptions,
+} from './transaction/put-options.ts';
 import type { RangeOptions } from './transaction/range.ts';
 import { type Blob, type Entry, unsupported, type ValueView } from './transaction/reader.ts';
 import { readValue, type StoreDefinition, type StoreRef } from './transaction/store-definition.ts';
 import type { WriteCore } from './transaction/write-core.ts';
 import type { WriteQueue } from './transaction/write-queue.ts';
-import {
-  checkPutOptions,
-  checkRemoveOptions,
-  encodeRemoval,
-  type PutOptions,
-  removeEncodedRange,
-} from './transaction/write-transaction.ts';
 
 /**
  * Reads are synchronous and see the newest published state. Writes are queued, and resolve when
@@ -31,23 +43,30 @@ export interface StoreOf<K, V, D> extends StoreRef<K, V> {
 
   /** The value, or undefined when the key is absent. */
   get(key: K): V | undefined;
+  /** `value` for stores with `multi`: whether it is one of the key's. */
   has(key: K, value?: V): boolean;
   /** The values in the order of the keys, undefined where one is absent; all of one state. */
   getMany(keys: readonly K[]): (V | undefined)[];
+  /** The entry with its version and when it expires. */
   getEntry(key: K): Entry<K, V> | undefined;
+  /** The key's values in order: at most one, but in stores with `multi`, which take a range. */
   getAll(key: K, range?: RangeOptions<V>): Lazy<V>;
   /**
    * Entries in the order of their keys. Each iteration reads the state that is newest when it
    * begins.
    */
   range(range?: RangeOptions<K>): Lazy<[K, V]>;
+  /** Each key once, also in a multi store: there `limit` and `offset` are numbers of keys. */
   keys(range?: RangeOptions<K>): Lazy<K>;
   values(range?: RangeOptions<K>): Lazy<V>;
-  /** Exact, in O(log n). */
+  /** Entries, exact, in O(log n). `{ gte: key, lte: key }` counts the values of one key. */
   count(range?: RangeOptions<K>): number;
   /** Entries before the key, whether it is there or not; O(log n). */
   rank(key: K): number;
-  /** The entry at that place in the order of keys; negative: from the end. O(log n). */
+  /**
+   * The entry at that place in the order of keys; negative: from the end. O(log n). Undefined when
+   * there is none, or it has expired.
+   */
   at(index: number): [K, V] | undefined;
   first(range?: RangeOptions<K>): [K, V] | undefined;
   last(range?: RangeOptions<K>): [K, V] | undefined;
@@ -56,13 +75,16 @@ export interface StoreOf<K, V, D> extends StoreRef<K, V> {
   view(key: K): ValueView | undefined;
   blob(key: K): Blob | undefined;
 
-  /** Resolves to false when a condition of the options did not hold. */
+  /**
+   * Resolves to false when a condition of the options did not hold; in a multi store also when the
+   * key had that value already.
+   */
   put(key: K, value: V, options?: PutOptions): Promise<boolean>;
-  /** Resolves to whether the key was there. */
-  remove(key: K, options?: { ifVersion?: number; value?: V }): Promise<boolean>;
+  /** Resolves to whether the key was there. In a multi store: all of its values, or the one. */
+  remove(key: K, options?: RemoveOptions<V>): Promise<boolean>;
   /**
    * Puts what `fn` makes of the old value; undefined removes the key. Resolves to what `fn`
-   * returned.
+   * returned. The entry expires when it did before. Not for multi stores.
    */
   update(key: K, fn: (old: V | undefined) => V | undefined): Promise<V | undefined>;
   /** Resolves to the number of entries removed. */
@@ -90,7 +112,7 @@ export interface StoreHost {
   readonly durability: Durability;
 }
 
-/** One entry that is encoded and waits: the key's bytes, then the value's. */
+/** One entry that is encoded and waits: its key's bytes in the tree, then the value's. */
 interface EncodedEntry {
   readonly bytes: Uint8Array;
   readonly keyLength: number;
@@ -163,27 +185,34 @@ export class StoreHandle<K, V, D> implements StoreOf<K, V, D> {
   }
 
   async put(key: K, value: V, options?: PutOptions): Promise<boolean> {
-    checkPutOptions(options);
     const definition = this.definition;
+    const terms = putTerms(definition, options);
     const entry = this.encode(key, value);
-    const append = options?.append === true;
-    const absent = options?.ifAbsent === true || options?.ifVersion === null;
     return this.host.queue.add({
-      run: (core) => putEncoded(core, definition, entry, absent, append),
+      run: (core) => putEncoded(core, definition, entry, terms),
       undoable: false,
       bytes: entry.bytes.length,
       durability: this.host.durability,
     });
   }
 
-  async remove(key: K, options?: { ifVersion?: number; value?: V }): Promise<boolean> {
-    checkRemoveOptions(options);
+  async remove(key: K, options?: RemoveOptions<V>): Promise<boolean> {
     const definition = this.definition;
-    const bytes = this.encodeKey(key);
+    const { ifVersion, value } = checkRemoveOptions(definition, options);
+    const { pairFormat } = definition;
+    const one = pairFormat === undefined || value !== undefined;
+    const bytes =
+      pairFormat !== undefined && value !== undefined
+        ? this.encodePair(pairFormat, key, value)
+        : this.encodeKey(key);
+    const { length } = bytes;
     return this.host.queue.add({
-      run: (core) => core.tree(definition).remove(bytes, bytes.length),
+      run: (core) =>
+        one
+          ? removeEntry(core, definition, bytes, length, ifVersion)
+          : removePairs(core, definition, bytes, length),
       undoable: false,
-      bytes: bytes.length,
+      bytes: length,
       durability: this.host.durability,
     });
   }
@@ -192,19 +221,20 @@ export class StoreHandle<K, V, D> implements StoreOf<K, V, D> {
     if (typeof fn !== 'function')
       throw new TypeError(`update takes a function, got ${String(fn)}.`);
     const definition = this.definition;
+    requireOneValue('update', definition);
     const bytes = this.encodeKey(key);
     const length = bytes.length;
     return this.change(length, (core) => {
-      const { found } = core.tree(definition);
-      const there = core.tree(definition).get(bytes, length);
-      const value = fn(there ? readValue(definition, found) : undefined);
-      // Found anew: `fn` is the user's.
       const tree = core.tree(definition);
-      if (value === undefined) tree.remove(bytes, length);
-      else {
+      const there = findLive(tree, definition, bytes, length);
+      const terms = updateTerms(tree, definition, there);
+      const value = fn(there ? readValue(definition, tree.found) : undefined);
+      if (value === undefined) {
+        removeEntry(core, definition, bytes, length, undefined);
+      } else {
         const { encoded } = this;
         definition.encodeValue(value, encoded);
-        tree.put(bytes, length, encoded.bytes, encoded.start, encoded.end);
+        putEntry(core, definition, bytes, length, encoded.bytes, encoded.start, encoded.end, terms);
         encoded.clear();
       }
       return value;
@@ -235,7 +265,7 @@ export class StoreHandle<K, V, D> implements StoreOf<K, V, D> {
     }
     return this.host.queue.add({
       run: (core) => {
-        for (const entry of encoded) putEncoded(core, definition, entry, false, false);
+        for (const entry of encoded) putEncoded(core, definition, entry, NO_TERMS);
         return encoded.length;
       },
       undoable: true,
@@ -263,10 +293,20 @@ export class StoreHandle<K, V, D> implements StoreOf<K, V, D> {
     return definition.key.bytes.slice(0, length);
   }
 
+  private encodePair(format: PairFormat<K, V>, key: K, value: V): Uint8Array {
+    const { definition } = this;
+    const length = definition.key.encode(format, [key, definition.requireValue(value)]);
+    return definition.key.bytes.slice(0, length);
+  }
+
   /** A copy of the encoded key and value: the caller may change its own before the commit. */
   private encode(key: K, value: V): EncodedEntry {
     const definition = this.definition;
     const { encoded } = this;
+    if (definition.pairFormat !== undefined) {
+      const bytes = this.encodePair(definition.pairFormat, key, value);
+      return { bytes, keyLength: bytes.length };
+    }
     definition.encodeValue(value, encoded);
     // Noted before the key's codec runs: it may be the user's, and put something else.
     const { bytes: valueBytes, start, end } = encoded;
@@ -283,12 +323,8 @@ function putEncoded<K, V>(
   core: WriteCore,
   definition: StoreDefinition<K, V>,
   entry: EncodedEntry,
-  absent: boolean,
-  append: boolean,
+  terms: PutTerms,
 ): boolean {
   const { bytes, keyLength } = entry;
-  const tree = core.tree(definition);
-  if (absent && tree.find(bytes, keyLength)) return false;
-  tree.put(bytes, keyLength, bytes, keyLength, bytes.length, append);
-  return true;
+  return putEntry(core, definition, bytes, keyLength, bytes, keyLength, bytes.length, terms);
 }

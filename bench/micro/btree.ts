@@ -128,7 +128,7 @@ function measure(name: string, count: number, run: () => void): void {
 }
 
 function newTree(pages: FlatPages): WritableTree {
-  const root = { page: 0, birth: 0, entries: 0 };
+  const root = { page: 0, birth: 0, entries: 0, version: 0 };
   return new WritableTree(pages, root, new Scratch(pages.geometry), 0);
 }
 

@@ -72,6 +72,22 @@ export class EntryView {
     return prefix + suffix;
   }
 
+  /** Are the key's first bytes start[0, length)? */
+  keyBeginsWith(start: Uint8Array, length: number): boolean {
+    const { segment, leaf, entry } = this;
+    const { bytes } = segment;
+    const prefix = prefixLength(segment, leaf);
+    if (length > prefix + suffixLength(segment, entry)) return false;
+    const shared = Math.min(prefix, length);
+    const at = leaf + this.pages.geometry.pageSize - prefix;
+    for (let k = 0; k < shared; k++) if (bytes[at + k] !== start[k]) return false;
+    const from = entry + fixedBytes(this.flags) + storedValueBytes(valueWord(segment, entry));
+    for (let k = prefix; k < length; k++) {
+      if (bytes[from + k - prefix] !== start[k]) return false;
+    }
+    return true;
+  }
+
   /** Does the value lie in an overflow run of its own? */
   get inOverflow(): boolean {
     return (valueWord(this.segment, this.entry) & VALUE_IN_OVERFLOW) !== 0;

@@ -6,6 +6,7 @@
  */
 
 import type { TreeRoot } from '../format/catalogue.ts';
+import { slotCount } from '../format/page-header.ts';
 import type { PageReader } from '../pager/page-reader.ts';
 import { Cursor } from './cursor.ts';
 import { EntryView } from './entry.ts';
@@ -16,7 +17,7 @@ import { search } from './search.ts';
 
 export class Tree {
   readonly pages: PageReader;
-  /** The root's page (0: the tree is empty), its birth, and the number of entries. */
+  /** The root's page (0: the tree is empty), its birth, the entries, and the last version. */
   readonly root: TreeRoot;
   /** Grows with every change, so that a cursor knows when its position no longer holds. */
   changes = 0;
@@ -26,7 +27,8 @@ export class Tree {
 
   constructor(pages: PageReader, root: TreeRoot) {
     this.pages = pages;
-    this.root = { page: root.page, birth: root.birth, entries: root.entries };
+    const { page, birth, entries, version } = root;
+    this.root = { page, birth, entries, version };
     this.found = new EntryView(pages);
   }
 
@@ -40,6 +42,7 @@ export class Tree {
     this.root.page = root.page;
     this.root.birth = root.birth;
     this.root.entries = root.entries;
+    this.root.version = root.version;
   }
 
   /** Is key[0, length) there? Leaves its entry in `found`. */
@@ -57,6 +60,19 @@ export class Tree {
   get(key: Uint8Array, length: number): boolean {
     if (!this.find(key, length)) return false;
     this.found.loadValue();
+    return true;
+  }
+
+  /** Leaves the first entry whose key is >= key in `found`. False: there is none. */
+  ceiling(key: Uint8Array, length: number): boolean {
+    const { page, birth } = this.root;
+    const path = this.path;
+    if (page === 0) return false;
+    search(this.pages, page, birth, key, length, path);
+    if (path.slot === slotCount(path.segment, path.offset)) {
+      return this.at(rankOfPath(this.pages, path));
+    }
+    this.found.show(path.segment, path.offset, path.slot);
     return true;
   }
 

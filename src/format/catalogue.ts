@@ -12,13 +12,15 @@
  *     30     2     reserved, zero
  *     32     2     length of the key codec's name in UTF-8 bytes
  *     34     2     length of the value codec's name
- *     36     .     the two names
+ *     36     6, 0  the last version that an entry was given; only with the flag versions
+ *     .      .     the two names
  */
 
 import { type Geometry, LEAF_ENTRY_BYTES, LEAF_SLOT_BYTES } from './geometry.ts';
 import { PAGE_FLAG } from './page-header.ts';
 
 export const STORE_FLAG = { multi: 1, versions: 2, expires: 4, sharedStructures: 8 } as const;
+export const STORE_FLAG_NAMES = ['multi', 'versions', 'expires', 'sharedStructures'] as const;
 
 /** The flags that the leaves of a store with those flags carry. */
 export function leafFlagsOf(storeFlags: number): number {
@@ -35,17 +37,21 @@ export interface StoreDescription {
   readonly flags: number;
 }
 
-/** The root of a tree: a pointer and the number of entries. */
+/** The root of a tree: a pointer, the number of entries, and the last version given to one. */
 export interface TreeRoot {
   page: number;
   birth: number;
   entries: number;
+  /** 0 in stores without versions. It outlives the entries: no version is given twice. */
+  version: number;
 }
 
 /** The root of a tree without entries. */
-export const EMPTY_ROOT: Readonly<TreeRoot> = { page: 0, birth: 0, entries: 0 };
+export const EMPTY_ROOT: Readonly<TreeRoot> = { page: 0, birth: 0, entries: 0, version: 0 };
 
+/** The fixed fields that every record has. */
 export const CATALOGUE_RECORD_BYTES = 36;
+const LAST_VERSION_BYTES = 6;
 const RECORD_VERSION = 1;
 
 const utf8 = new TextEncoder();
@@ -55,17 +61,24 @@ const fromUtf8 = new TextDecoder('utf-8', { fatal: true });
  * The longest name of a store, in UTF-8 bytes: its record must lie in the leaf, where commits and
  * walks look for roots, and not in an overflow run.
  */
-export function longestStoreName(geometry: Geometry, { key, value }: StoreDescription): number {
+export function longestStoreName(geometry: Geometry, description: StoreDescription): number {
+  const { key, value, flags } = description;
   const codecs = utf8.encode(key).length + utf8.encode(value).length;
-  const entry = LEAF_SLOT_BYTES + LEAF_ENTRY_BYTES + CATALOGUE_RECORD_BYTES + codecs;
+  const entry = LEAF_SLOT_BYTES + LEAF_ENTRY_BYTES + namesAt(flags) + codecs;
   return Math.min(geometry.maxKeyBytes, geometry.maxLeafEntryBytes - entry);
+}
+
+/** Where the names begin in a record with those flags. */
+function namesAt(flags: number): number {
+  return CATALOGUE_RECORD_BYTES + ((flags & STORE_FLAG.versions) !== 0 ? LAST_VERSION_BYTES : 0);
 }
 
 /** The record as bytes of its own. */
 export function encodeRecord(description: StoreDescription, root: TreeRoot): Uint8Array {
   const key = utf8.encode(description.key);
   const value = utf8.encode(description.value);
-  const bytes = new Uint8Array(CATALOGUE_RECORD_BYTES + key.length + value.length);
+  const names = namesAt(description.flags);
+  const bytes = new Uint8Array(names + key.length + value.length);
   const view = new DataView(bytes.buffer);
   view.setInt32(0, root.page, true);
   writeU48(view, 4, root.birth);
@@ -74,8 +87,9 @@ export function encodeRecord(description: StoreDescription, root: TreeRoot): Uin
   view.setUint16(18, RECORD_VERSION, true);
   view.setUint16(32, key.length, true);
   view.setUint16(34, value.length, true);
-  bytes.set(key, CATALOGUE_RECORD_BYTES);
-  bytes.set(value, CATALOGUE_RECORD_BYTES + key.length);
+  if (names > CATALOGUE_RECORD_BYTES) writeU48(view, CATALOGUE_RECORD_BYTES, root.version);
+  bytes.set(key, names);
+  bytes.set(value, names + key.length);
   return bytes;
 }
 
@@ -89,20 +103,23 @@ export function decodeRecord(
   if (bytes.length < CATALOGUE_RECORD_BYTES) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   if (view.getUint16(18, true) !== RECORD_VERSION) return undefined;
-  const keyEnd = CATALOGUE_RECORD_BYTES + view.getUint16(32, true);
+  const flags = view.getUint16(16, true);
+  const names = namesAt(flags);
+  const keyEnd = names + view.getUint16(32, true);
   const valueEnd = keyEnd + view.getUint16(34, true);
   if (valueEnd !== bytes.length) return undefined;
   try {
     return {
       description: {
-        key: fromUtf8.decode(bytes.subarray(CATALOGUE_RECORD_BYTES, keyEnd)),
+        key: fromUtf8.decode(bytes.subarray(names, keyEnd)),
         value: fromUtf8.decode(bytes.subarray(keyEnd, valueEnd)),
-        flags: view.getUint16(16, true),
+        flags,
       },
       root: {
         page: view.getInt32(0, true),
         birth: readU48(view, 4),
         entries: readU48(view, 10),
+        version: names > CATALOGUE_RECORD_BYTES ? readU48(view, CATALOGUE_RECORD_BYTES) : 0,
       },
     };
   } catch {

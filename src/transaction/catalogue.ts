@@ -32,7 +32,7 @@ export function catalogueKey(name: string): Uint8Array {
 /** The catalogue's own tree in a snapshot. Its count stands nowhere: its root page tells it. */
 export function catalogueRoot(pages: PageReader, roots: SnapshotRoots): TreeRoot {
   const { cataloguePage: page, catalogueBirth: birth } = roots;
-  if (page === 0) return { page, birth, entries: 0 };
+  if (page === 0) return { page, birth, entries: 0, version: 0 };
   const o = pages.find(page, birth, 0);
   const s = pages.segment;
   const n = slotCount(s, o);
@@ -41,7 +41,7 @@ export function catalogueRoot(pages: PageReader, roots: SnapshotRoots): TreeRoot
     entries = 0;
     for (let i = 0; i < n; i++) entries += entriesBelow(s, o, n, i);
   }
-  return { page, birth, entries };
+  return { page, birth, entries, version: 0 };
 }
 
 /** The record of a store, undefined when it is not there. `catalogue` is a Tree on its root. */

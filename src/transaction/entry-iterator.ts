@@ -4,8 +4,9 @@
 
 import type { Cursor } from '../btree/cursor.ts';
 import type { Tree } from '../btree/tree.ts';
+import { isExpired } from './expiry.ts';
 import type { EncodedRange } from './range.ts';
-import { readValue, type StoreDefinition } from './store-definition.ts';
+import { readKey, readValue, type StoreDefinition } from './store-definition.ts';
 
 /** What an iteration stands on. */
 export interface Iteration {
@@ -25,13 +26,17 @@ export type Projection<K, V, T> = (
 
 export class EntryIterator<K, V, T> implements IterableIterator<T> {
   private readonly open: () => Iteration;
-  private readonly definition: StoreDefinition<K, V>;
-  private readonly range: EncodedRange;
+  protected readonly definition: StoreDefinition<K, V>;
+  protected readonly range: EncodedRange;
   private readonly projection: Projection<K, V, T>;
   private iteration: Iteration | undefined;
   private cursor: Cursor | undefined;
-  private key: Uint8Array | undefined;
+  /** The bytes in the tree of the key that was read last: [0, keyLength). */
+  protected key: Uint8Array | undefined;
+  protected keyLength = 0;
   private left: number;
+  /** When the iteration began: what had not expired then is given. */
+  private now = 0;
 
   constructor(
     open: () => Iteration,
@@ -53,7 +58,10 @@ export class EntryIterator<K, V, T> implements IterableIterator<T> {
   next(): IteratorResult<T, undefined> {
     if (this.left === 0) return this.finish();
     try {
-      const moved = this.cursor === undefined ? this.begin() : this.step(this.cursor);
+      let moved = this.cursor === undefined ? this.begin() : this.advance(this.cursor);
+      while (moved && this.now !== 0 && isExpired(this.cursor!, this.now)) {
+        moved = this.step(this.cursor!);
+      }
       // Before it ends, too: a page that could not be read is one of zeros, and has no entries.
       if (!moved) {
         this.iteration!.check();
@@ -79,15 +87,13 @@ export class EntryIterator<K, V, T> implements IterableIterator<T> {
   /** The key that the iteration stands at. */
   readKey(): K {
     const key = this.key!;
-    const length = this.cursor!.copyKey(key);
-    return this.definition.keyFormat.read(key, 0, length);
+    this.keyLength = this.cursor!.copyKey(key);
+    return readKey(this.definition, key, this.keyLength);
   }
 
   /** The value that it stands at. */
   readValue(): V {
-    const cursor = this.cursor!;
-    cursor.loadValue();
-    return readValue(this.definition, cursor);
+    return readValue(this.definition, this.cursor!);
   }
 
   /** Both. The key's bytes are copied first: a codec may be the user's, and change the tree. */
@@ -95,7 +101,7 @@ export class EntryIterator<K, V, T> implements IterableIterator<T> {
     const key = this.key!;
     const length = this.cursor!.copyKey(key);
     const value = this.readValue();
-    return [this.definition.keyFormat.read(key, 0, length), value];
+    return [readKey(this.definition, key, length), value];
   }
 
   private begin(): boolean {
@@ -106,6 +112,7 @@ export class EntryIterator<K, V, T> implements IterableIterator<T> {
     const cursor = tree.cursor();
     this.cursor = cursor;
     this.key = new Uint8Array(tree.pages.geometry.maxKeyBytes);
+    if (this.definition.expires) this.now = Date.now();
     cursor.setRange(lower, upper);
     if (offset === 0) return reverse ? cursor.last() : cursor.first();
     return cursor.seekIndex(
@@ -113,7 +120,13 @@ export class EntryIterator<K, V, T> implements IterableIterator<T> {
     );
   }
 
-  private step(cursor: Cursor): boolean {
+  /** To what comes after the entry that was given. */
+  protected advance(cursor: Cursor): boolean {
+    return this.step(cursor);
+  }
+
+  /** One entry on. */
+  protected step(cursor: Cursor): boolean {
     this.iteration!.check();
     return this.range.reverse ? cursor.previous() : cursor.next();
   }

@@ -6,7 +6,7 @@ import type { Pager } from '../pager/pager.ts';
 import { allRecords, catalogueKey } from './catalogue.ts';
 import type { LatestReader } from './latest.ts';
 import { StoreDefinition } from './store-definition.ts';
-import { checkStoreOptions, formatsOf, type StoreOptions } from './store-options.ts';
+import { checkStoreOptions, resolveStore, type StoreOptions } from './store-options.ts';
 
 type Definition = StoreDefinition<unknown, unknown>;
 
@@ -49,8 +49,8 @@ export class KnownStores {
     if (description === undefined && options?.create === false) {
       throw this.notFound(name, '. Leave out create: false to make it.');
     }
-    const { keys, values } = formatsOf(name, options?.key, options?.value, description);
-    const made: Definition = new StoreDefinition(this.owner, name, keys, values, maxKeyBytes);
+    const { formats, flags } = resolveStore(name, options, description);
+    const made: Definition = new StoreDefinition(this.owner, name, formats, flags, maxKeyBytes);
     if (description !== undefined) made.requireSame(description);
     const longest = longestStoreName(geometry, made.description);
     if (nameBytes > longest) throw new KeyTooLargeError(nameBytes, longest);
@@ -108,7 +108,11 @@ export class KnownStores {
 }
 
 function sameFormats(a: Definition, b: Definition): boolean {
-  return a.keyFormat === b.keyFormat && a.valueFormat === b.valueFormat;
+  return (
+    a.keyFormat === b.keyFormat &&
+    a.valueFormat === b.valueFormat &&
+    a.description.flags === b.description.flags
+  );
 }
 
 function info(name: string, description: StoreDescription, count: number): StoreInfo {

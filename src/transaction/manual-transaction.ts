@@ -51,7 +51,7 @@ export interface ManualHost {
   readonly durability: Durability;
   finish(core: WriteCore): { page: number; birth: number };
   /** Its commit went well; `changed`: it made a state. */
-  committed(transaction: number, dropped: ReadonlySet<string>, changed: boolean): void;
+  committed(core: WriteCore, changed: boolean): void;
   /** How the transaction is aborted when the database is closed. */
   abortWith(abort: () => void): void;
 }
@@ -90,7 +90,7 @@ export class ManualWriteTransaction extends WriteTransactionReader implements Ma
       }
       const { changed } = session.pages;
       await host.pager.commit(session, root.page, root.birth, host.durability);
-      host.committed(session.id, this.core.dropped, changed);
+      host.committed(this.core, changed);
     } finally {
       ending.ended();
     }

@@ -2,6 +2,8 @@
 
 import type { Bound } from '../btree/keys.ts';
 import { compareKeys } from '../btree/keys.ts';
+import type { KeyFormat } from '../codec/codec.ts';
+import { KeyBuffer } from '../codec/key-buffer.ts';
 import type { StoreDefinition } from './store-definition.ts';
 
 /** The tuples that a tuple of that type may begin with. */
@@ -39,6 +41,23 @@ export interface EncodedRange {
   readonly offset: number;
 }
 
+/** An end of a range in a tree. */
+export interface Ends {
+  readonly lower: Bound | undefined;
+  readonly upper: Bound | undefined;
+}
+
+/** What keys are encoded with: a store, or the values of one key of a multi store. */
+interface KeySpace<K> {
+  readonly key: KeyBuffer;
+  readonly keyFormat: KeyFormat<K>;
+  /** Something follows the keys in the tree, when this is not undefined. */
+  readonly pairFormat: object | undefined;
+}
+
+/** Above all keys: no page holds one as long. */
+const LAST_KEY_BYTES = 65536;
+
 const ALL: EncodedRange = {
   lower: undefined,
   upper: undefined,
@@ -59,7 +78,7 @@ const NAMES: ReadonlySet<string> = new Set([
 
 /** Checks the options and encodes their keys. Throws TypeError, RangeError, KeyTooLargeError. */
 export function encodeRange<K>(
-  definition: StoreDefinition<K, unknown>,
+  space: KeySpace<K>,
   options: RangeOptions<K> | undefined,
 ): EncodedRange {
   if (options === undefined) return ALL;
@@ -73,20 +92,7 @@ export function encodeRange<K>(
       throw new TypeError(`A range has no option "${name}"; it has ${[...NAMES].join(', ')}.`);
     }
   }
-  let lower: Bound | undefined;
-  let upper: Bound | undefined;
-  const { gt, gte, lt, lte, prefix } = options;
-  if (gte !== undefined) lower = bound(definition, gte, true);
-  if (gt !== undefined) lower = higher(lower, bound(definition, gt, false));
-  if (lte !== undefined) upper = bound(definition, lte, true);
-  if (lt !== undefined) upper = lowerOf(upper, bound(definition, lt, false));
-  if (prefix !== undefined) {
-    const length = definition.key.encodePrefix(definition.keyFormat, prefix as K);
-    const key = definition.key.bytes.slice(0, length);
-    lower = higher(lower, { key, length, inclusive: true });
-    const after = successor(key);
-    if (after !== undefined) upper = lowerOf(upper, after);
-  }
+  const { lower, upper } = endsOf(space, options);
   return {
     lower,
     upper,
@@ -96,9 +102,74 @@ export function encodeRange<K>(
   };
 }
 
-function bound<K>(definition: StoreDefinition<K, unknown>, key: K, inclusive: boolean): Bound {
-  const length = definition.key.encode(definition.keyFormat, key);
-  return { key: definition.key.bytes.slice(0, length), length, inclusive };
+/**
+ * The entries of one key of a multi store, with values in that range. The key's bytes are
+ * [0, keyLength) of definition.key.bytes. Throws as encodeRange.
+ */
+export function encodeValueRange<K, V>(
+  definition: StoreDefinition<K, V>,
+  keyLength: number,
+  options: RangeOptions<V> | undefined,
+): EncodedRange {
+  const { pairFormat } = definition;
+  if (pairFormat === undefined) throw new TypeError('a range of values is for multi stores');
+  const key = definition.key.bytes.slice(0, keyLength);
+  const values = { key: new KeyBuffer(definition.maxKeyBytes), keyFormat: pairFormat.values };
+  const within = encodeRange({ ...values, pairFormat: undefined }, options);
+  const all = startingWith(key);
+  return {
+    ...within,
+    lower: within.lower === undefined ? all.lower : after(key, within.lower),
+    upper: within.upper === undefined ? all.upper : after(key, within.upper),
+  };
+}
+
+/** A bound of a value, behind the bytes of its key. */
+function after(prefix: Uint8Array, { key, length, inclusive }: Bound): Bound {
+  const whole = new Uint8Array(prefix.length + length);
+  whole.set(prefix);
+  whole.set(key.subarray(0, length), prefix.length);
+  return { key: whole, length: whole.length, inclusive };
+}
+
+function endsOf<K>(space: KeySpace<K>, options: RangeOptions<K>): Ends {
+  let lower: Bound | undefined;
+  let upper: Bound | undefined;
+  const { gt, gte, lt, lte, prefix } = options;
+  const pairs = space.pairFormat !== undefined;
+  if (gte !== undefined) lower = bound(space, gte, true);
+  if (gt !== undefined) {
+    lower = higher(lower, pairs ? abovePairs(space, gt, true) : bound(space, gt, false));
+  }
+  if (lte !== undefined) {
+    upper = pairs ? abovePairs(space, lte, false) : bound(space, lte, true);
+  }
+  if (lt !== undefined) upper = lowerOf(upper, bound(space, lt, false));
+  if (prefix !== undefined) {
+    const length = space.key.encodePrefix(space.keyFormat, prefix as K);
+    const all = startingWith(space.key.bytes.slice(0, length));
+    lower = higher(lower, all.lower);
+    if (all.upper !== undefined) upper = lowerOf(upper, all.upper);
+  }
+  return { lower, upper };
+}
+
+/** The end between a key's pairs and what comes after them. */
+function abovePairs<K>(space: KeySpace<K>, key: K, inclusive: boolean): Bound {
+  const after = successor(bound(space, key, false).key);
+  if (after !== undefined) return { ...after, inclusive };
+  return { key: new Uint8Array(LAST_KEY_BYTES).fill(0xff), length: LAST_KEY_BYTES, inclusive };
+}
+
+function bound<K>(space: KeySpace<K>, key: K, inclusive: boolean): Bound {
+  const length = space.key.encode(space.keyFormat, key);
+  return { key: space.key.bytes.slice(0, length), length, inclusive };
+}
+
+/** All keys of a tree that begin with those bytes. */
+export function startingWith(prefix: Uint8Array): { lower: Bound; upper: Bound | undefined } {
+  const lower = { key: prefix, length: prefix.length, inclusive: true };
+  return { lower, upper: successor(prefix) };
 }
 
 /** The least key above all that begin with `prefix`; undefined when there is none. */

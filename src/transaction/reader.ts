@@ -5,10 +5,13 @@
 
 import type { Tree } from '../btree/tree.ts';
 import { UnsupportedError } from '../errors.ts';
+import { DistinctKeys } from './distinct-keys.ts';
 import { EntryIterator, type Iteration, type Projection } from './entry-iterator.ts';
+import { isExpired } from './expiry.ts';
 import { type Lazy, LazySequence } from './lazy.ts';
-import { encodeRange, type RangeOptions } from './range.ts';
-import { readValue, type StoreDefinition, type StoreRef } from './store-definition.ts';
+import { getValue, lookUp, lookUpPair } from './lookup.ts';
+import { type EncodedRange, encodeRange, encodeValueRange, type RangeOptions } from './range.ts';
+import { readKey, readValue, type StoreDefinition, type StoreRef } from './store-definition.ts';
 
 /** An entry with what is kept beside its value. */
 export interface Entry<K, V> {
@@ -20,23 +23,36 @@ export interface Entry<K, V> {
   expires: number | undefined;
 }
 
-/** What one can ask of a state of the database. All of it is synchronous. */
+/**
+ * What one can ask of a state of the database. All of it is synchronous.
+ *
+ * In a multi store an entry is a key with one of its values: where a key has many, `get`, `getMany`
+ * and `getEntry` give the first. An entry that has expired is not returned by anything that returns
+ * entries; `count`, `rank`, `at` and `offset` count it until it is swept.
+ */
 export interface Reader {
   /** The value, or undefined when the key is absent. */
   get<K, V>(store: StoreRef<K, V>, key: K): V | undefined;
+  /** `value` for stores with `multi`: whether it is one of the key's. */
   has<K, V>(store: StoreRef<K, V>, key: K, value?: V): boolean;
   /** The values in the order of the keys given; undefined where one is absent. */
   getMany<K, V>(store: StoreRef<K, V>, keys: readonly K[]): (V | undefined)[];
+  /** The entry with its version and when it expires. */
   getEntry<K, V>(store: StoreRef<K, V>, key: K): Entry<K, V> | undefined;
+  /** The key's values in order: at most one, but in stores with `multi`, which take a range. */
   getAll<K, V>(store: StoreRef<K, V>, key: K, range?: RangeOptions<V>): Lazy<V>;
   range<K, V>(store: StoreRef<K, V>, range?: RangeOptions<K>): Lazy<[K, V]>;
+  /** Each key once, also in a multi store: there `limit` and `offset` are numbers of keys. */
   keys<K, V>(store: StoreRef<K, V>, range?: RangeOptions<K>): Lazy<K>;
   values<K, V>(store: StoreRef<K, V>, range?: RangeOptions<K>): Lazy<V>;
-  /** Exact, in O(log n). */
+  /** Entries, exact, in O(log n). `{ gte: key, lte: key }` counts the values of one key. */
   count<K, V>(store: StoreRef<K, V>, range?: RangeOptions<K>): number;
   /** Entries before the key, whether it is there or not; O(log n). */
   rank<K, V>(store: StoreRef<K, V>, key: K): number;
-  /** The entry at that place in the order of keys; negative: from the end. O(log n). */
+  /**
+   * The entry at that place in the order of keys; negative: from the end. O(log n). Undefined when
+   * there is none, or it has expired.
+   */
   at<K, V>(store: StoreRef<K, V>, index: number): [K, V] | undefined;
   first<K, V>(store: StoreRef<K, V>, range?: RangeOptions<K>): [K, V] | undefined;
   last<K, V>(store: StoreRef<K, V>, range?: RangeOptions<K>): [K, V] | undefined;
@@ -80,12 +96,12 @@ export abstract class BaseReader implements Reader {
   }
 
   has<K, V>(store: StoreRef<K, V>, key: K, value?: V): boolean {
-    if (value !== undefined) unsupported('has(key, value), for stores with multi: true,');
     const definition = this.definition(store);
+    if (value !== undefined) requireMulti('has(key, value)', definition);
     const tree = this.enter(definition);
     try {
-      const length = definition.key.encode(definition.keyFormat, key);
-      return tree.find(definition.key.bytes, length);
+      if (value !== undefined) return lookUpPair(tree, definition, key, value);
+      return lookUp(tree, definition, key);
     } finally {
       this.leave();
     }
@@ -106,18 +122,23 @@ export abstract class BaseReader implements Reader {
     const definition = this.definition(store);
     const tree = this.enter(definition);
     try {
-      const length = definition.key.encode(definition.keyFormat, key);
-      if (!tree.get(definition.key.bytes, length)) return undefined;
-      const value = readValue(definition, tree.found);
-      return { key, value, version: undefined, expires: undefined };
+      if (!lookUp(tree, definition, key)) return undefined;
+      // Noted before the value is read: its codec may be the user's and come back to this tree.
+      const version = definition.versions ? tree.found.version : undefined;
+      const expires = tree.found.expiry || undefined;
+      return { key, value: readValue(definition, tree.found), version, expires };
     } finally {
       this.leave();
     }
   }
 
   getAll<K, V>(store: StoreRef<K, V>, key: K, range?: RangeOptions<V>): Lazy<V> {
-    if (range !== undefined) unsupported('getAll with a range, for stores with multi: true,');
-    this.definition(store);
+    const definition = this.definition(store);
+    if (definition.pairFormat !== undefined) {
+      const length = definition.key.encode(definition.keyFormat, key);
+      return this.iterate(definition, encodeValueRange(definition, length, range), valueAt);
+    }
+    if (range !== undefined) requireMulti('getAll with a range', definition);
     return new LazySequence(() => {
       const value = this.get(store, key);
       return (value === undefined ? [] : [value])[Symbol.iterator]();
@@ -129,7 +150,12 @@ export abstract class BaseReader implements Reader {
   }
 
   keys<K, V>(store: StoreRef<K, V>, range?: RangeOptions<K>): Lazy<K> {
-    return this.sequence(store, range, keyAt);
+    const definition = this.definition(store);
+    const encoded = encodeRange(definition, range);
+    if (definition.pairFormat === undefined) return this.iterate(definition, encoded, keyAt);
+    return new LazySequence(
+      () => new DistinctKeys(() => this.iteration(definition), definition, encoded),
+    );
   }
 
   values<K, V>(store: StoreRef<K, V>, range?: RangeOptions<K>): Lazy<V> {
@@ -183,10 +209,16 @@ export abstract class BaseReader implements Reader {
     const definition = this.definition(store);
     const tree = this.enter(definition);
     try {
-      return entryAt(tree, definition, Math.floor(Math.random() * tree.root.entries));
+      const { entries } = tree.root;
+      for (let draw = 0; draw < MOST_DRAWS; draw++) {
+        const entry = entryAt(tree, definition, Math.floor(Math.random() * entries));
+        if (entry !== undefined || !definition.expires) return entry;
+      }
     } finally {
       this.leave();
     }
+    // Nearly all have expired.
+    return this.first(store);
   }
 
   view<K, V>(_store: StoreRef<K, V>, _key: K): ValueView | undefined {
@@ -213,7 +245,9 @@ export abstract class BaseReader implements Reader {
     first: boolean,
   ): [K, V] | undefined {
     const definition = this.definition(store);
-    const { lower, upper, reverse, offset, limit } = encodeRange(definition, range);
+    const encoded = encodeRange(definition, range);
+    const { lower, upper, reverse, offset, limit } = encoded;
+    if (definition.expires) return this.liveEdge(definition, encoded, first);
     const tree = this.enter(definition);
     try {
       const begin = tree.rankOfLower(lower);
@@ -227,33 +261,59 @@ export abstract class BaseReader implements Reader {
     }
   }
 
+  /** As `edge`, past entries that have expired. */
+  private liveEdge<K, V>(
+    definition: StoreDefinition<K, V>,
+    range: EncodedRange,
+    first: boolean,
+  ): [K, V] | undefined {
+    const entries = (of: EncodedRange): Lazy<[K, V]> => this.iterate(definition, of, entryOf);
+    if (first) return entries(range).first();
+    // With a limit or an offset the last one depends on what comes before it.
+    if (range.limit !== Number.POSITIVE_INFINITY || range.offset !== 0) {
+      let last: [K, V] | undefined;
+      for (const entry of entries(range)) last = entry;
+      return last;
+    }
+    return entries({ ...range, reverse: !range.reverse }).first();
+  }
+
   private sequence<K, V, T>(
     store: StoreRef<K, V>,
     options: RangeOptions<K> | undefined,
     projection: Projection<K, V, T>,
   ): Lazy<T> {
     const definition = this.definition(store);
-    const range = encodeRange(definition, options);
+    return this.iterate(definition, encodeRange(definition, options), projection);
+  }
+
+  private iterate<K, V, T>(
+    definition: StoreDefinition<K, V>,
+    range: EncodedRange,
+    projection: Projection<K, V, T>,
+  ): Lazy<T> {
     return new LazySequence(
       () => new EntryIterator(() => this.iteration(definition), definition, range, projection),
     );
   }
 }
 
+/** Draws of an entry that has expired, after which `sample` takes the first that has not. */
+const MOST_DRAWS = 64;
+
+function requireMulti(
+  call: string,
+  { name, pairFormat }: { readonly name: string; readonly pairFormat: object | undefined },
+): void {
+  if (pairFormat !== undefined) return;
+  throw new TypeError(
+    `${call} is for stores with multi: true; store "${name}" has one value for a key.`,
+  );
+}
+
 /** What this version does not do yet throws UNSUPPORTED. */
 export function unsupported(what: string): never {
   throw new UnsupportedError(`${what} is not supported by this version of coppice yet.`);
-}
-
-/** The value of `key` in a store's tree, undefined when it is absent. */
-export function getValue<K, V>(
-  tree: Tree,
-  definition: StoreDefinition<K, V>,
-  key: K,
-): V | undefined {
-  const length = definition.key.encode(definition.keyFormat, key);
-  if (!tree.get(definition.key.bytes, length)) return undefined;
-  return readValue(definition, tree.found);
 }
 
 function entryAt<K, V>(
@@ -262,12 +322,12 @@ function entryAt<K, V>(
   index: number,
 ): [K, V] | undefined {
   if (!tree.at(index)) return undefined;
+  if (definition.expires && isExpired(tree.found, Date.now())) return undefined;
   const key = new Uint8Array(tree.pages.geometry.maxKeyBytes);
   const length = tree.found.copyKey(key);
-  tree.found.loadValue();
   // The value first: the key's codec may be the user's and come back to this tree.
   const value = readValue(definition, tree.found);
-  return [definition.keyFormat.read(key, 0, length), value];
+  return [readKey(definition, key, length), value];
 }
 
 /** One entry of an iteration. */

@@ -7,8 +7,9 @@ import type { EntryView } from '../btree/entry.ts';
 import type { Tree } from '../btree/tree.ts';
 import type { EncodedValue, KeyFormat, ValueFormat } from '../codec/codec.ts';
 import { KeyBuffer } from '../codec/key-buffer.ts';
+import type { PairFormat } from '../codec/pair.ts';
 import { StoreMismatchError } from '../errors.ts';
-import { STORE_FLAG, type StoreDescription } from '../format/catalogue.ts';
+import { STORE_FLAG, STORE_FLAG_NAMES, type StoreDescription } from '../format/catalogue.ts';
 import { catalogueKey } from './catalogue.ts';
 
 /** A store, as transactions and snapshots take it: made by `db.store` only. */
@@ -24,6 +25,18 @@ export interface LatestTree {
   readonly tree: Tree;
 }
 
+/**
+ * How a store's keys and values are written. In a multi store an entry of the tree is a pair: the
+ * bytes of the key, delimited, then those of the value, and no value beside them.
+ */
+export interface StoreFormats<K, V> {
+  /** A prefix of the tree's keys in a multi store, else the whole of them. */
+  readonly keys: KeyFormat<K>;
+  readonly values: ValueFormat<V>;
+  /** Only in a multi store. */
+  readonly pairs: PairFormat<K, V> | undefined;
+}
+
 /** One store of one handle. */
 export class StoreDefinition<K, V> {
   readonly name: string;
@@ -31,7 +44,13 @@ export class StoreDefinition<K, V> {
   readonly owner: object;
   readonly keyFormat: KeyFormat<K>;
   readonly valueFormat: ValueFormat<V>;
+  readonly pairFormat: PairFormat<K, V> | undefined;
+  /** Entries have a version; entries may expire. */
+  readonly versions: boolean;
+  readonly expires: boolean;
   readonly description: StoreDescription;
+  /** The longest key of its tree, in bytes. */
+  readonly maxKeyBytes: number;
   /** Its key in the catalogue. */
   readonly catalogueKey: Uint8Array;
   /** What the handle's reader of the newest snapshot keeps; undefined before the first read. */
@@ -42,16 +61,20 @@ export class StoreDefinition<K, V> {
   constructor(
     owner: object,
     name: string,
-    keyFormat: KeyFormat<K>,
-    valueFormat: ValueFormat<V>,
+    formats: StoreFormats<K, V>,
+    flags: number,
     maxKeyBytes: number,
   ) {
     this.owner = owner;
     this.name = name;
-    this.keyFormat = keyFormat;
-    this.valueFormat = valueFormat;
-    this.description = { key: keyFormat.name, value: valueFormat.name, flags: 0 };
+    this.keyFormat = formats.keys;
+    this.valueFormat = formats.values;
+    this.pairFormat = formats.pairs;
+    this.versions = (flags & STORE_FLAG.versions) !== 0;
+    this.expires = (flags & STORE_FLAG.expires) !== 0;
+    this.description = { key: formats.keys.name, value: formats.values.name, flags };
     this.catalogueKey = catalogueKey(name);
+    this.maxKeyBytes = maxKeyBytes;
     this.key = new KeyBuffer(maxKeyBytes);
   }
 
@@ -62,12 +85,18 @@ export class StoreDefinition<K, V> {
 
   /** Points `out` at the value's bytes. Throws TypeError for what the codec refuses. */
   encodeValue(value: V, out: EncodedValue): void {
+    this.requireValue(value);
+    this.valueFormat.encode(value, out);
+  }
+
+  /** Throws TypeError for undefined, where that is no value. */
+  requireValue(value: V): V {
     if (value === undefined && this.valueFormat.name !== 'none') {
       throw new TypeError(
         `put into store "${this.name}": the value is undefined. Remove the key instead.`,
       );
     }
-    this.valueFormat.encode(value, out);
+    return value;
   }
 }
 
@@ -77,23 +106,44 @@ export function requireSame(
   recorded: StoreDescription,
   given: StoreDescription,
 ): void {
+  requireSameFlags(name, recorded.flags, given.flags);
   if (recorded.key !== given.key) {
     throw new StoreMismatchError(name, 'key', recorded.key, given.key);
   }
   if (recorded.value !== given.value) {
     throw new StoreMismatchError(name, 'value', recorded.value, given.value);
   }
-  for (const flag of ['multi', 'versions', 'expires', 'sharedStructures'] as const) {
-    const was = (recorded.flags & STORE_FLAG[flag]) !== 0;
-    const is = (given.flags & STORE_FLAG[flag]) !== 0;
+}
+
+/** The flags alone, which come first: they say what kind of codec the values have. */
+export function requireSameFlags(name: string, recorded: number, given: number): void {
+  for (const flag of STORE_FLAG_NAMES) {
+    const was = (recorded & STORE_FLAG[flag]) !== 0;
+    const is = (given & STORE_FLAG[flag]) !== 0;
     if (was !== is) throw new StoreMismatchError(name, flag, was, is);
   }
 }
 
-/** The value of the entry that a tree or cursor stands at, found by `get` or `loadValue`. */
+/** The key of an entry whose bytes in the tree are [0, length). */
+export function readKey<K, V>(
+  { keyFormat, pairFormat }: StoreDefinition<K, V>,
+  bytes: Uint8Array,
+  length: number,
+): K {
+  const end = pairFormat === undefined ? length : pairFormat.keyEnd(bytes, 0, length);
+  return keyFormat.read(bytes, 0, end);
+}
+
+/** The value of the entry that a tree or cursor stands at. */
 export function readValue<K, V>(definition: StoreDefinition<K, V>, found: EntryView): V {
+  const { valueFormat, pairFormat } = definition;
+  if (pairFormat !== undefined) {
+    const pair = new Uint8Array(found.keyLength);
+    const length = found.copyKey(pair);
+    return valueFormat.read(pair, pairFormat.keyEnd(pair, 0, length), length);
+  }
+  found.loadValue();
   const { valueSegment, valueStart, valueEnd } = found;
-  const { valueFormat } = definition;
   if (valueSegment.isCopy) found.letGoOfCopy();
   if (valueSegment.isCopy && valueFormat.adopt !== undefined) {
     const { bytes } = valueSegment;

@@ -11,10 +11,12 @@ import type {
   ValueFormat,
   ValueTypes,
 } from '../codec/codec.ts';
+import { PairFormat, pairedValues } from '../codec/pair.ts';
 import { isKeyCodecName, isValueCodecName, keyFormat, valueFormat } from '../codec/registry.ts';
 import { isWellFormed } from '../codec/utf8.ts';
 import { StoreMismatchError, UnsupportedError } from '../errors.ts';
-import type { StoreDescription } from '../format/catalogue.ts';
+import { STORE_FLAG, STORE_FLAG_NAMES, type StoreDescription } from '../format/catalogue.ts';
+import { requireSameFlags, type StoreFormats } from './store-definition.ts';
 
 /** The keys of a store whose key codec is C. */
 export type KeyOf<C> = C extends KeyCodecName ? KeyTypes[C] : C extends KeyCodec<infer K> ? K : Key;
@@ -23,16 +25,24 @@ export type ValueOf<C> = C extends ValueCodecName
   ? ValueTypes[C]
   : C extends ValueCodec<infer V>
     ? V
-    : unknown;
+    : C extends KeyCodecName | KeyCodec<unknown>
+      ? KeyOf<C>
+      : unknown;
 
 /** Codecs and kind of a store. They are recorded in the file when the store is made. */
 export interface StoreOptions<K, V> {
   /** 'tuple'; left out for an existing store: what the file records. */
   key?: KeyCodecName | KeyCodec<K>;
-  /** 'msgpack'; left out for an existing store: what the file records. */
+  /**
+   * 'msgpack'; with `multi` a key codec, 'tuple'. Left out for an existing store: what the file
+   * records.
+   */
   value?: ValueCodecName | ValueCodec<V> | KeyCodecName | KeyCodec<V>;
+  /** A key has a sorted set of values. An entry is a key with one of its values. false */
   multi?: boolean;
+  /** Entries have a version, which grows with each callback or call that writes them. false */
   versions?: boolean;
+  /** Entries may expire: see PutOptions. false */
   expires?: boolean;
   sharedStructures?: boolean;
   /** true; false: STORE_NOT_FOUND when the store is absent. */
@@ -74,7 +84,7 @@ export function checkStoreOptions(name: unknown, options: object | undefined): v
     if (typeof value !== 'boolean') {
       throw new TypeError(`${option} must be true or false, got ${String(value)}.`);
     }
-    if (option !== 'create' && value) {
+    if (option === 'sharedStructures' && value) {
       throw new UnsupportedError(
         `Stores with ${option}: true are not supported by this version of coppice yet.`,
       );
@@ -82,25 +92,82 @@ export function checkStoreOptions(name: unknown, options: object | undefined): v
   }
 }
 
-/** The formats of a store: those given, else those recorded, else the defaults. */
-export function formatsOf(
+/** A store as it was asked for, or as it is recorded where that says nothing. */
+export interface ResolvedStore {
+  readonly formats: StoreFormats<unknown, unknown>;
+  readonly flags: number;
+}
+
+/** What is given, else what is recorded, else the default. Throws STORE_MISMATCH, TypeError. */
+export function resolveStore(
   name: string,
-  key: unknown,
+  options: StoreOptions<unknown, unknown> | undefined,
+  recorded: StoreDescription | undefined,
+): ResolvedStore {
+  const flags = flagsOf(options, recorded?.flags ?? 0);
+  if (recorded !== undefined) requireSameFlags(name, recorded.flags, flags);
+  const { key, value } = options ?? {};
+  const recordedKey = recorded?.key ?? 'tuple';
+  if (key === undefined && !isKeyCodecName(recordedKey)) {
+    throw new StoreMismatchError(name, 'key', recordedKey, CODEC_WANTED);
+  }
+  const keys = keyFormat(key ?? recordedKey);
+  if ((flags & STORE_FLAG.multi) === 0) {
+    return {
+      formats: { keys, values: plainValues(name, value, recorded), pairs: undefined },
+      flags,
+    };
+  }
+  const pairs = new PairFormat(keys, orderedValues(name, value, recorded));
+  return { formats: { keys: pairs.keys, values: pairedValues(pairs.values), pairs }, flags };
+}
+
+const CODEC_WANTED = 'left out; give the codec itself';
+
+function flagsOf(options: StoreOptions<unknown, unknown> | undefined, recorded: number): number {
+  let flags = 0;
+  for (const flag of STORE_FLAG_NAMES) {
+    const given = options?.[flag];
+    if (given ?? (recorded & STORE_FLAG[flag]) !== 0) flags |= STORE_FLAG[flag];
+  }
+  return flags;
+}
+
+function plainValues(
+  name: string,
   value: unknown,
   recorded: StoreDescription | undefined,
-): { keys: KeyFormat<unknown>; values: ValueFormat<unknown> } {
+): ValueFormat<unknown> {
   if (typeof value === 'string' && isKeyCodecName(value) && !isValueCodecName(value)) {
-    throw new UnsupportedError(
-      `value: '${value}' is a key codec, for stores with multi: true, which are not supported yet.`,
+    if (recorded !== undefined) throw new StoreMismatchError(name, 'value', recorded.value, value);
+    throw new TypeError(
+      `value: '${value}' is a key codec, for stores with multi: true. Others have msgpack, json, ` +
+        'string, bytes, none, or a codec of your own.',
     );
   }
-  const recordedKey = recorded?.key ?? 'tuple';
-  const recordedValue = recorded?.value ?? 'msgpack';
-  if (key === undefined && !isKeyCodecName(recordedKey)) {
-    throw new StoreMismatchError(name, 'key', recordedKey, 'left out; give the codec itself');
+  const known = recorded?.value ?? 'msgpack';
+  if (value === undefined && !isValueCodecName(known)) {
+    throw new StoreMismatchError(name, 'value', known, CODEC_WANTED);
   }
-  if (value === undefined && !isValueCodecName(recordedValue)) {
-    throw new StoreMismatchError(name, 'value', recordedValue, 'left out; give the codec itself');
+  return valueFormat(value ?? known);
+}
+
+/** The values of a multi store have an order, so they have a key codec. */
+function orderedValues(
+  name: string,
+  value: unknown,
+  recorded: StoreDescription | undefined,
+): KeyFormat<unknown> {
+  if (typeof value === 'string' && isValueCodecName(value) && !isKeyCodecName(value)) {
+    if (recorded !== undefined) throw new StoreMismatchError(name, 'value', recorded.value, value);
+    throw new TypeError(
+      `value: '${value}' has no order, and the values of a store with multi: true are sorted. ` +
+        'They have a key codec: tuple, string, bytes, u32, u64, f64, or one of your own.',
+    );
   }
-  return { keys: keyFormat(key ?? recordedKey), values: valueFormat(value ?? recordedValue) };
+  const known = recorded?.value ?? 'tuple';
+  if (value === undefined && !isKeyCodecName(known)) {
+    throw new StoreMismatchError(name, 'value', known, CODEC_WANTED);
+  }
+  return keyFormat(value ?? known);
 }

@@ -30,6 +30,8 @@ interface OpenStore {
   recorded: TreeRoot | undefined;
   /** What it said when the transaction began. */
   readonly record: StoreRecord | undefined;
+  /** The version that the piece with that number gives to what it writes. */
+  given: { piece: number; version: number };
 }
 
 /** Where a part of the transaction began. */
@@ -50,6 +52,10 @@ export class WriteCore {
   private readonly catalogue: WritableTree;
   private readonly stores = new Map<string, OpenStore>();
   private droppedNames = new Set<string>();
+  /** Pieces of the group so far. */
+  private piece = 0;
+  /** The first time at which something expires that was put, in ms since 1970. */
+  soonestExpiry: number = Number.POSITIVE_INFINITY;
 
   constructor(session: WriteSession, scratch: Scratch) {
     this.session = session;
@@ -61,6 +67,27 @@ export class WriteCore {
   /** The store's tree. A store that is not in the file yet is made by the commit. */
   tree<K, V>(definition: StoreDefinition<K, V>): WritableTree {
     return this.store(definition as Definition).tree;
+  }
+
+  /** What comes now is another callback or single call: it gives versions of its own. */
+  beginPiece(): void {
+    this.piece++;
+  }
+
+  /**
+   * The version of what the present piece writes in a store: greater than all before, and the same
+   * for all of it.
+   */
+  nextVersion<K, V>(definition: StoreDefinition<K, V>): number {
+    const { given, tree } = this.store(definition as Definition);
+    const { root } = tree;
+    // After a part that was undone the root knows nothing of the version that it gave.
+    if (given.piece !== this.piece || given.version !== root.version) {
+      root.version++;
+      given.piece = this.piece;
+      given.version = root.version;
+    }
+    return root.version;
   }
 
   /**
@@ -201,7 +228,13 @@ export class WriteCore {
   private open(definition: Recorded, root: TreeRoot, record: StoreRecord | undefined): OpenStore {
     const flags = leafFlagsOf(definition.description.flags);
     const tree = new WritableTree(this.session.pages, root, this.scratch, flags);
-    const store: OpenStore = { definition, tree, recorded: record?.root, record };
+    const store: OpenStore = {
+      definition,
+      tree,
+      recorded: record?.root,
+      record,
+      given: { piece: -1, version: 0 },
+    };
     this.stores.set(definition.name, store);
     return store;
   }
@@ -212,9 +245,11 @@ export class WriteCore {
 }
 
 function copyRoot(root: TreeRoot): TreeRoot {
-  return { page: root.page, birth: root.birth, entries: root.entries };
+  return { ...root };
 }
 
 function sameRoot(a: TreeRoot, b: TreeRoot): boolean {
-  return a.page === b.page && a.birth === b.birth && a.entries === b.entries;
+  return (
+    a.page === b.page && a.birth === b.birth && a.entries === b.entries && a.version === b.version
+  );
 }

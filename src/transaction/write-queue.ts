@@ -76,8 +76,8 @@ export interface QueueEvents {
   newStores(): Iterable<StoreDefinition<unknown, unknown>>;
   /** A group or manual transaction has ended well: it dropped those stores. */
   ended(dropped: ReadonlySet<string>): void;
-  /** It was published: it changed something. */
-  committed(transaction: number, durability: Durability): void;
+  /** It was published: it changed something, and put entries that expire from that time on. */
+  committed(transaction: number, durability: Durability, soonestExpiry: number): void;
 }
 
 export class WriteQueue {
@@ -338,6 +338,7 @@ export class WriteQueue {
     try {
       for (const queued of group) {
         const { work } = queued;
+        core.beginPiece();
         const point = work.undoable ? core.begin() : undefined;
         try {
           const value = work.run(core);
@@ -365,7 +366,7 @@ export class WriteQueue {
     // Its end may be told after a closeSync that waited for it.
     if (this.pager.closed) return;
     this.events.ended(core.dropped);
-    if (changed) this.events.committed(core.session.id, durability);
+    if (changed) this.events.committed(core.session.id, durability, core.soonestExpiry);
   }
 
   private closedError(): DatabaseClosedError {

@@ -1,42 +1,49 @@
 /** A write transaction, as its callback sees it. */
 
 import type { Tree } from '../btree/tree.ts';
-import type { WritableTree } from '../btree/writable-tree.ts';
 import { EncodedValue } from '../codec/codec.ts';
-import { TransactionClosedError, UnsupportedError } from '../errors.ts';
+import { TransactionClosedError } from '../errors.ts';
 import type { Pager } from '../pager/pager.ts';
 import { catalogueKey } from './catalogue.ts';
+import {
+  encodeRemoval,
+  putEntry,
+  removeEncodedRange,
+  removeEntry,
+  removePairs,
+  requireOneValue,
+  updateTerms,
+} from './changes.ts';
 import type { Iteration } from './entry-iterator.ts';
 import { requireOwn } from './latest.ts';
-import { type EncodedRange, encodeRange, type RangeOptions } from './range.ts';
-import { BaseReader, getValue, type Reader, unsupported } from './reader.ts';
-import type { StoreDefinition, StoreRef } from './store-definition.ts';
+import { lookUp } from './lookup.ts';
+import {
+  checkRemoveOptions,
+  type PutOptions,
+  type PutTerms,
+  putTerms,
+  type RemoveOptions,
+} from './put-options.ts';
+import type { RangeOptions } from './range.ts';
+import { BaseReader, type Reader } from './reader.ts';
+import { readValue, type StoreDefinition, type StoreRef } from './store-definition.ts';
 import { checkStoreName } from './store-options.ts';
 import type { WriteCore } from './write-core.ts';
-
-/** Conditions and extras of a put. */
-export interface PutOptions {
-  /** Only when the key is absent. */
-  ifAbsent?: boolean;
-  /** Only at that version (stores with `versions`); null: only when the key is absent. */
-  ifVersion?: number | null;
-  /** Milliseconds until the entry expires (stores with `expires`). */
-  expireIn?: number;
-  expireAt?: number | Date;
-  /** The key is greater than all others: RangeError when it is not. The fast path for loads. */
-  append?: boolean;
-}
 
 /** Reads see the transaction's own changes. Everything is undone when the callback throws. */
 export interface WriteTransaction extends Reader {
   /** The id of the snapshot that it makes. */
   readonly id: number;
-  /** Returns false when a condition of the options did not hold. */
+  /**
+   * Returns false when a condition of the options did not hold; in a multi store also when the key
+   * had that value already.
+   */
   put<K, V>(store: StoreRef<K, V>, key: K, value: V, options?: PutOptions): boolean;
-  /** Returns whether the key was there. */
-  remove<K, V>(store: StoreRef<K, V>, key: K, options?: { ifVersion?: number; value?: V }): boolean;
+  /** Returns whether the key was there. Of a multi store: all of the key's values, or the one. */
+  remove<K, V>(store: StoreRef<K, V>, key: K, options?: RemoveOptions<V>): boolean;
   /**
    * Puts what `fn` makes of the old value, or removes the key when that is undefined. Returns it.
+   * The entry expires when it did before. Not for multi stores.
    */
   update<K, V>(
     store: StoreRef<K, V>,
@@ -49,69 +56,6 @@ export interface WriteTransaction extends Reader {
   dropStore(name: string): boolean;
   /** A throw in `fn` undoes what `fn` did, and is thrown on. */
   nested<R>(fn: (tx: WriteTransaction) => R): R;
-}
-
-const PUT_OPTIONS: ReadonlySet<string> = new Set([
-  'ifAbsent',
-  'ifVersion',
-  'expireIn',
-  'expireAt',
-  'append',
-]);
-
-/** Checks the options of a put. Throws TypeError, UNSUPPORTED. */
-export function checkPutOptions(options: PutOptions | undefined): void {
-  if (options === undefined) return;
-  if (typeof options !== 'object' || options === null) {
-    throw new TypeError(`The options of put must be an object, got ${String(options)}.`);
-  }
-  for (const [name, value] of Object.entries(options)) {
-    if (!PUT_OPTIONS.has(name)) throw new TypeError(`put has no option "${name}".`);
-    if (value === undefined) continue;
-    if (name === 'ifAbsent' || name === 'append') {
-      if (typeof value !== 'boolean') {
-        throw new TypeError(`${name} must be true or false, got ${String(value)}.`);
-      }
-    } else if (!(name === 'ifVersion' && value === null)) {
-      throw new UnsupportedError(
-        `put with ${name} is not supported by this version of coppice yet.`,
-      );
-    }
-  }
-}
-
-/** Checks the options of a remove. Throws TypeError, UNSUPPORTED. */
-export function checkRemoveOptions(options: unknown): void {
-  if (options === undefined) return;
-  if (typeof options !== 'object' || options === null) {
-    throw new TypeError(`The options of remove must be an object, got ${String(options)}.`);
-  }
-  for (const [name, value] of Object.entries(options)) {
-    if (name !== 'ifVersion' && name !== 'value') {
-      throw new TypeError(`remove has no option "${name}"; it has ifVersion, value.`);
-    }
-    if (value !== undefined) unsupported(`remove with ${name}`);
-  }
-}
-
-/** Removes the entries of a range from a tree; limit, offset and direction as in an iteration. */
-export function removeEncodedRange(tree: WritableTree, range: EncodedRange): number {
-  const { lower, upper, offset, limit, reverse } = range;
-  const begin = tree.rankOfLower(lower);
-  const end = tree.rankOfUpper(upper);
-  const size = Math.min(limit, end - begin - offset);
-  return tree.removeSpan(reverse ? end - offset - size : begin + offset, size);
-}
-
-/** Checks and encodes the range of a removeRange. */
-export function encodeRemoval<K>(
-  definition: StoreDefinition<K, unknown>,
-  range: RangeOptions<K>,
-): EncodedRange {
-  if (typeof range !== 'object' || range === null) {
-    throw new TypeError(`removeRange takes a range, got ${String(range)}. To remove all, clear.`);
-  }
-  return encodeRange(definition, range);
 }
 
 export class WriteTransactionReader extends BaseReader implements WriteTransaction {
@@ -146,33 +90,24 @@ export class WriteTransactionReader extends BaseReader implements WriteTransacti
   }
 
   put<K, V>(store: StoreRef<K, V>, key: K, value: V, options?: PutOptions): boolean {
-    checkPutOptions(options);
     const definition = this.definition(store);
-    this.requireActive();
-    const { encoded } = this;
-    // The value first: its codec may be the user's and read other keys.
-    definition.encodeValue(value, encoded);
-    // Noted before the key's codec runs, which may be the user's, too, and put something else.
-    const { bytes: valueBytes, start, end } = encoded;
-    const length = definition.key.encode(definition.keyFormat, key);
-    const { bytes } = definition.key;
-    const absent = options?.ifAbsent === true || options?.ifVersion === null;
-    const tree = this.core.tree(this.usable(definition));
-    if (absent && tree.find(bytes, length)) return false;
-    tree.put(bytes, length, valueBytes, start, end, options?.append === true);
-    return true;
+    return this.putWith(definition, key, value, putTerms(definition, options));
   }
 
-  remove<K, V>(
-    store: StoreRef<K, V>,
-    key: K,
-    options?: { ifVersion?: number; value?: V },
-  ): boolean {
-    checkRemoveOptions(options);
-    const definition = this.definition(store);
-    const tree = this.core.tree(this.usable(definition));
-    const length = definition.key.encode(definition.keyFormat, key);
-    return tree.remove(definition.key.bytes, length);
+  remove<K, V>(store: StoreRef<K, V>, key: K, options?: RemoveOptions<V>): boolean {
+    const definition = this.usable(this.definition(store));
+    const { ifVersion, value } = checkRemoveOptions(definition, options);
+    const { pairFormat, key: buffer } = definition;
+    if (pairFormat === undefined) {
+      const length = buffer.encode(definition.keyFormat, key);
+      return removeEntry(this.core, definition, buffer.bytes, length, ifVersion);
+    }
+    if (value === undefined) {
+      const length = buffer.encode(definition.keyFormat, key);
+      return removePairs(this.core, definition, buffer.bytes, length);
+    }
+    const length = buffer.encode(pairFormat, [key, value]);
+    return removeEntry(this.core, definition, buffer.bytes, length, ifVersion);
   }
 
   update<K, V>(
@@ -182,11 +117,14 @@ export class WriteTransactionReader extends BaseReader implements WriteTransacti
   ): V | undefined {
     if (typeof fn !== 'function')
       throw new TypeError(`update takes a function, got ${String(fn)}.`);
-    const definition = this.definition(store);
-    const old = getValue(this.core.tree(this.usable(definition)), definition, key);
-    const value = fn(old);
-    if (value !== undefined) this.put(store, key, value);
-    else if (old !== undefined) this.remove(store, key);
+    const definition = this.usable(this.definition(store));
+    requireOneValue('update', definition);
+    const tree = this.core.tree(definition);
+    const there = lookUp(tree, definition, key);
+    const terms = updateTerms(tree, definition, there);
+    const value = fn(there ? readValue(definition, tree.found) : undefined);
+    if (value !== undefined) this.putWith(definition, key, value, terms);
+    else if (there) this.remove(store, key);
     return value;
   }
 
@@ -250,6 +188,28 @@ export class WriteTransactionReader extends BaseReader implements WriteTransacti
 
   protected requireOwn(definition: StoreDefinition<unknown, unknown>): void {
     requireOwn(this.owner, this.pager.path, definition);
+  }
+
+  private putWith<K, V>(
+    definition: StoreDefinition<K, V>,
+    key: K,
+    value: V,
+    terms: PutTerms,
+  ): boolean {
+    this.requireActive();
+    const { core, encoded } = this;
+    const { pairFormat, key: buffer } = definition;
+    if (pairFormat !== undefined) {
+      const length = buffer.encode(pairFormat, [key, definition.requireValue(value)]);
+      return putEntry(core, definition, buffer.bytes, length, buffer.bytes, 0, 0, terms);
+    }
+    // The value first: its codec may be the user's and read other keys.
+    definition.encodeValue(value, encoded);
+    // Noted before the key's codec runs, which may be the user's, too, and put something else.
+    const { bytes, start, end } = encoded;
+    const length = buffer.encode(definition.keyFormat, key);
+    this.requireActive();
+    return putEntry(core, definition, buffer.bytes, length, bytes, start, end, terms);
   }
 
   private usable<K, V>(definition: StoreDefinition<K, V>): StoreDefinition<K, V> {

@@ -170,17 +170,17 @@ class CompactCopy {
   }
 
   /** The store's tree in the transaction that is being built; one is begun when there is none. */
-  private async open({ name, description }: NamedRecord): Promise<WritableTree> {
+  private async open({ name, description, root }: NamedRecord): Promise<WritableTree> {
     if (this.session === undefined) {
       this.session = await this.pager.beginWrite();
-      const root = catalogueRoot(this.session.pages, this.session.base);
+      const names = catalogueRoot(this.session.pages, this.session.base);
       const { catalogue } = PAGE_FLAG;
-      this.catalogue = new WritableTree(this.session.pages, root, this.scratch, catalogue);
+      this.catalogue = new WritableTree(this.session.pages, names, this.scratch, catalogue);
     }
     const recorded = findRecord(this.catalogue!, name, catalogueKey(name));
-    const root = recorded?.root ?? EMPTY_ROOT;
+    const soFar = recorded?.root ?? { ...EMPTY_ROOT, version: root.version };
     const leafFlags = leafFlagsOf(description.flags);
-    return new WritableTree(this.session.pages, root, this.scratch, leafFlags);
+    return new WritableTree(this.session.pages, soFar, this.scratch, leafFlags);
   }
 
   private record({ name, description }: NamedRecord, tree: WritableTree): void {

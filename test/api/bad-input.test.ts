@@ -110,10 +110,14 @@ describe('db.store', () => {
     ],
     ['create: "no"', 's', { create: 'no' }, typeError('create', 'no')],
     ['create: false, absent', 's', { create: false }, coded('STORE_NOT_FOUND', '"s"', 'create')],
-    ['a key codec for values', 's', { value: 'u32' }, coded('UNSUPPORTED', 'u32', 'multi')],
-    ['multi', 's', { multi: true }, coded('UNSUPPORTED', 'multi')],
-    ['versions', 's', { versions: true }, coded('UNSUPPORTED', 'versions')],
-    ['expires', 's', { expires: true }, coded('UNSUPPORTED', 'expires')],
+    ['a key codec for values', 's', { value: 'u32' }, typeError("'u32'", 'multi: true', 'json')],
+    [
+      'values without an order in a multi store',
+      's',
+      { multi: true, value: 'json' },
+      typeError("'json'", 'no order', 'tuple'),
+    ],
+    ['versions: "yes"', 's', { versions: 'yes' }, typeError('versions', 'yes')],
     ['sharedStructures', 's', { sharedStructures: true }, coded('UNSUPPORTED', 'sharedStr')],
     ['multi: 1', 's', { multi: 1 }, typeError('multi', '1')],
   ];
@@ -359,21 +363,41 @@ describe('reads and writes', () => {
     ['bulkLoad', () => store.bulkLoad([]), coded('UNSUPPORTED', 'bulkLoad')],
     ['watch', () => db.watch(store), coded('UNSUPPORTED', 'watch')],
     ['prefetch', () => db.prefetch(store), coded('UNSUPPORTED', 'prefetch')],
-    ['ifVersion', () => store.put('kept', 2, { ifVersion: 3 }), coded('UNSUPPORTED', 'ifVersion')],
-    ['expireIn', () => store.put('k', 2, { expireIn: 3 }), coded('UNSUPPORTED', 'expireIn')],
-    ['expireAt', () => store.put('k', 2, { expireAt: 3 }), coded('UNSUPPORTED', 'expireAt')],
     [
-      'remove with ifVersion',
+      'ifVersion where there are none',
+      () => store.put('kept', 2, { ifVersion: 3 }),
+      typeError('ifVersion', 'versions: true', '"s"'),
+    ],
+    [
+      'expireIn where nothing expires',
+      () => store.put('k', 2, { expireIn: 3 }),
+      typeError('expireIn', 'expires: true', '"s"'),
+    ],
+    [
+      'expireAt where nothing expires',
+      () => store.put('k', 2, { expireAt: 3 }),
+      typeError('expireAt', 'expires: true'),
+    ],
+    [
+      'remove with ifVersion where there are none',
       () => store.remove('kept', { ifVersion: 1 }),
-      coded('UNSUPPORTED', 'ifVersion'),
+      typeError('ifVersion', 'versions: true'),
     ],
     [
-      'remove with a value',
+      'remove with a value where a key has one',
       () => store.remove('kept', { value: 1 }),
-      coded('UNSUPPORTED', 'value'),
+      typeError('value', 'multi: true'),
     ],
-    ['has with a value', () => store.has('kept', 1), coded('UNSUPPORTED', 'has')],
-    ['getAll with a range', () => store.getAll('kept', {}), coded('UNSUPPORTED', 'getAll')],
+    [
+      'has with a value where a key has one',
+      () => store.has('kept', 1),
+      typeError('has', 'multi: true'),
+    ],
+    [
+      'getAll with a range where a key has one value',
+      () => store.getAll('kept', {}),
+      typeError('getAll', 'multi: true'),
+    ],
   ];
   for (const [what, work, refusal] of cases) {
     test(what, async () => {

@@ -65,7 +65,7 @@ describe('the check finds', () => {
     expect(report.branchPages + report.leafPages + report.overflowPages).toBe(
       model.pages.livePages,
     );
-    expect(checkTree(model.pages, { page: 0, birth: 0, entries: 0 }).depth).toBe(0);
+    expect(checkTree(model.pages, { page: 0, birth: 0, entries: 0, version: 0 }).depth).toBe(0);
   });
 
   test('a head that is not its key', () => {

@@ -27,7 +27,12 @@ interface Grown {
 /** A tree of random inserts, removals and values, some of them in overflow runs. */
 function grow(random: Random, keys: number, longest: number): Grown {
   const pages = new MemoryPages(GEOMETRY);
-  const tree = new WritableTree(pages, { page: 0, birth: 0, entries: 0 }, new Scratch(GEOMETRY), 0);
+  const tree = new WritableTree(
+    pages,
+    { page: 0, birth: 0, entries: 0, version: 0 },
+    new Scratch(GEOMETRY),
+    0,
+  );
   const values = new Map<number, Uint8Array>();
   for (let i = 0; i < keys; i++) {
     const key = random.below(10 * keys);

@@ -18,6 +18,8 @@ export interface StoreKind {
   readonly name: string;
   readonly key: 'u32' | 'string' | 'tuple';
   readonly value: 'bytes' | 'string' | 'msgpack' | 'json';
+  /** With versions and times of expiry. */
+  readonly stamped?: true;
 }
 
 /** What a transaction left, each store in the order of its keys. */
@@ -41,6 +43,7 @@ export interface Base {
 const numbers: StoreKind = { name: 'numbers', key: 'u32', value: 'bytes' };
 const words: StoreKind = { name: 'words', key: 'string', value: 'string' };
 const mixed: StoreKind = { name: 'mixed', key: 'tuple', value: 'msgpack' };
+const stamped: StoreKind = { name: 'stamped', key: 'u32', value: 'string', stamped: true };
 const notes: StoreKind = { name: 'notes', key: 'string', value: 'json' };
 
 /** Writes transactions and remembers what they left. */
@@ -62,10 +65,13 @@ class Builder {
   commit(changes: [store: string, key: HostileKey, value: HostileValue | undefined][]): void {
     this.db.writeSync((tx) => {
       for (const [name, key, value] of changes) {
-        const { key: keys, value: values } = this.kinds.find((kind) => kind.name === name)!;
+        const kind = this.kinds.find((each) => each.name === name)!;
+        const stamps = kind.stamped === true;
         const store = this.db.store<HostileKey, unknown>(name, {
-          key: keys,
-          value: values,
+          key: kind.key,
+          value: kind.value,
+          versions: stamps,
+          expires: stamps,
         } as object);
         if (value === undefined) tx.remove(store, key);
         else tx.put(store, key, value);
@@ -157,7 +163,7 @@ const SHAPES: readonly Shape[] = [
     name: 'several stores',
     pageSize: 512,
     weight: 4,
-    stores: [numbers, words, mixed, notes],
+    stores: [numbers, words, mixed, notes, stamped],
     build: (builder, db) => {
       builder.commit(range(0, 60).map((i) => ['words', word(i), `value ${i}`]));
       builder.commit(
@@ -170,6 +176,7 @@ const SHAPES: readonly Shape[] = [
       builder.commit(range(0, 30).map((i) => ['notes', word(i), { note: i, of: ['json', true] }]));
       builder.keepOlder();
       builder.commit(range(0, 90).map((i) => ['numbers', i, value(i, 9)]));
+      builder.commit(range(0, 60).map((i) => ['stamped', i, `stamped ${i}`]));
       const gone = db.store<number, string>('gone', { key: 'u32', value: 'string' });
       db.writeSync((tx) => tx.put(gone, 1, 'x'));
       builder.note();

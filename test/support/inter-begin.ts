@@ -35,7 +35,7 @@ export function changeSomething({ base, pages }: WriteSession): number {
   if (base.cataloguePage !== 0) {
     return pages.touch(base.cataloguePage, base.catalogueBirth, PAGE_TYPE.leaf);
   }
-  const none = { page: 0, birth: 0, entries: 0 };
+  const none = { page: 0, birth: 0, entries: 0, version: 0 };
   const tree = new WritableTree(pages, none, new Scratch(pages.geometry), 0);
   tree.put(KEY, KEY.length, KEY, 0, KEY.length);
   return tree.root.page;

@@ -97,9 +97,15 @@ export function checkLook(reader: BoundReader, store: ModelStore, a: number, b: 
   same(reader.get(key), entry?.[1], `${what} get`);
   same(reader.has(key), entry !== undefined, `${what} has`);
   const { length } = store.entries;
+  const found = reader.getEntry(key);
   same(
-    reader.getEntry(key),
-    entry && { key, value: entry[1], version: undefined, expires: undefined },
+    found && { ...found, version: typeof found.version },
+    entry && {
+      key,
+      value: entry[1],
+      version: store.kind.options.versions === true ? 'number' : 'undefined',
+      expires: undefined,
+    },
     `${what} getEntry`,
   );
   same(reader.rank(key), store.place(key), `${what} rank`);

@@ -164,6 +164,18 @@ const backwards: StoreKind = {
   compare: (a, b) => -textual(a, b),
 };
 
+/** Entries with a version and room for a time of expiry, which are not given one here. */
+const stamped: StoreKind = {
+  ...strings,
+  name: 'stamped',
+  options: {
+    key: 'string',
+    value: 'json',
+    versions: true,
+    expires: true,
+  },
+};
+
 export const KINDS: readonly StoreKind[] = [
   tuple,
   strings,
@@ -172,6 +184,7 @@ export const KINDS: readonly StoreKind[] = [
   bigints,
   floats,
   backwards,
+  stamped,
 ];
 
 export type ModelEntry = readonly [key: unknown, value: unknown];

@@ -281,11 +281,11 @@ function scratchFor(geometry: Geometry): Scratch {
 
 function catalogueRoot({ cataloguePage, catalogueBirth }: SnapshotRoots): TreeRoot {
   const isEmpty = cataloguePage === 0;
-  return { page: cataloguePage, birth: catalogueBirth, entries: isEmpty ? 0 : 1 };
+  return { page: cataloguePage, birth: catalogueBirth, entries: isEmpty ? 0 : 1, version: 0 };
 }
 
 function storeRoot(catalogue: Tree): TreeRoot {
-  if (!catalogue.get(STORE, STORE.length)) return { page: 0, birth: 0, entries: 0 };
+  if (!catalogue.get(STORE, STORE.length)) return { page: 0, birth: 0, entries: 0, version: 0 };
   const { valueSegment, valueStart, valueEnd } = catalogue.found;
   const record = decodeRecord(valueSegment.bytes.subarray(valueStart, valueEnd));
   if (record === undefined) throw new Error('the catalogue has no record of the store');

@@ -17,7 +17,7 @@ export interface ModelEntry {
   readonly value: Buffer;
 }
 
-export const EMPTY_ROOT: Readonly<TreeRoot> = { page: 0, birth: 0, entries: 0 };
+export const EMPTY_ROOT: Readonly<TreeRoot> = { page: 0, birth: 0, entries: 0, version: 0 };
 
 export function bound(key: Uint8Array, inclusive: boolean): Bound {
   return { key, length: key.length, inclusive };

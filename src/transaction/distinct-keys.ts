@@ -1,0 +1,47 @@
+/** The keys of a multi store, each once, however many values it has. */
+
+import type { Cursor } from '../btree/cursor.ts';
+import { EntryIterator, type Iteration } from './entry-iterator.ts';
+import { type EncodedRange, startingWith } from './range.ts';
+import type { StoreDefinition } from './store-definition.ts';
+
+/**
+ * So many steps are tried before the next key is searched for: a step costs a fortieth of a search,
+ * and most keys have few values.
+ */
+const STEPS = 8;
+
+export class DistinctKeys<K, V> extends EntryIterator<K, V, K> {
+  private skip: number;
+
+  /** Of `range`, limit and offset are numbers of keys: those before the offset are gone through. */
+  constructor(open: () => Iteration, definition: StoreDefinition<K, V>, range: EncodedRange) {
+    const { offset, limit } = range;
+    super(open, definition, { ...range, offset: 0, limit: limit + offset }, (entry) =>
+      entry.readKey(),
+    );
+    this.skip = offset;
+  }
+
+  override next(): IteratorResult<K, undefined> {
+    for (; this.skip > 0; this.skip--) {
+      const skipped = super.next();
+      if (skipped.done === true) return skipped;
+    }
+    return super.next();
+  }
+
+  /** Past all values of the key that was given, which is the one that was read last. */
+  protected override advance(cursor: Cursor): boolean {
+    const { pairFormat } = this.definition;
+    const key = this.key!;
+    const end = pairFormat!.keyEnd(key, 0, this.keyLength);
+    for (let steps = 0; steps < STEPS; steps++) {
+      if (!this.step(cursor)) return false;
+      if (!cursor.keyBeginsWith(key, end)) return true;
+    }
+    const { lower, upper } = startingWith(key.slice(0, end));
+    if (this.range.reverse) return cursor.seekBack(lower.key, lower.length, false);
+    return upper !== undefined && cursor.seek(upper.key, upper.length, true);
+  }
+}
