@@ -40,6 +40,7 @@ export function putEntry<K, V>(
   }
   const version = definition.versions ? core.nextVersion(definition) : 0;
   tree.put(key, keyLength, value, start, end, terms.append, version, terms.expiry);
+  if (definition.versions) core.giveVersion(definition, version);
   if (terms.expiry !== 0 && terms.expiry < core.soonestExpiry) core.soonestExpiry = terms.expiry;
   return !(multi && there);
 }

@@ -76,18 +76,22 @@ export class WriteCore {
 
   /**
    * The version of what the present piece writes in a store: greater than all before, and the same
-   * for all of it.
+   * for all of it. It is given when `giveVersion` says so, after the write: one that is refused
+   * changes nothing.
    */
   nextVersion<K, V>(definition: StoreDefinition<K, V>): number {
     const { given, tree } = this.store(definition as Definition);
-    const { root } = tree;
+    const { version } = tree.root;
     // After a part that was undone the root knows nothing of the version that it gave.
-    if (given.piece !== this.piece || given.version !== root.version) {
-      root.version++;
-      given.piece = this.piece;
-      given.version = root.version;
-    }
-    return root.version;
+    return given.piece === this.piece && given.version === version ? version : version + 1;
+  }
+
+  /** An entry of the store has that version now, which `nextVersion` returned. */
+  giveVersion<K, V>(definition: StoreDefinition<K, V>, version: number): void {
+    const { given, tree } = this.store(definition as Definition);
+    tree.root.version = version;
+    given.piece = this.piece;
+    given.version = version;
   }
 
   /**

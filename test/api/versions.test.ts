@@ -159,6 +159,20 @@ describe('ifVersion', () => {
     expect(handles[0]!.get('n')).toBe(150);
   });
 
+  // A put that was refused committed a state in which nothing but the last version had changed.
+  test('is not given by a put that is refused, which commits nothing', async () => {
+    const db = openFresh(':memory:', MEMORY);
+    const store = db.store('s', KIND);
+    await store.put('b', 1);
+    const { version } = store.getEntry('b')!;
+    const before = db.lastTransaction;
+    await expect(store.put('a', 1, { append: true })).rejects.toThrow(RangeError);
+    await expect(store.put('k'.repeat(db.maxKeyBytes + 1), 1)).rejects.toThrow('key takes');
+    expect(db.lastTransaction).toBe(before);
+    await store.put('b', 2);
+    expect(store.getEntry('b')!.version).toBe(version! + 1);
+  });
+
   test('is of one pair in a multi store', async () => {
     const db = openFresh(':memory:', MEMORY);
     const store = db.store('s', { key: 'string', value: 'u32', multi: true, versions: true });
