@@ -22,6 +22,7 @@
         "native/locks.cc",
         "native/mmap.cc",
         "native/open.cc",
+        "native/private-view.cc",
         "native/shared-words.cc",
         "native/system.cc",
         "native/thread.cc",

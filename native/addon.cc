@@ -7,6 +7,7 @@
 #include "fault-guard.h"
 #include "file.h"
 #include "fork.h"
+#include "private-view.h"
 #include "shared-words.h"
 #include "system.h"
 
@@ -37,6 +38,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData<Environment>(environment);
   environment->fileClass = Napi::Persistent(NativeFile::define(env));
   environment->wordsClass = Napi::Persistent(SharedWords::define(env));
+  environment->viewClass = Napi::Persistent(PrivateView::define(env));
 
   exports["openFile"] = Napi::Function::New<exportOpenFile>(env, "openFile");
   exports["openMemory"] = Napi::Function::New<exportOpenMemory>(env, "openMemory");

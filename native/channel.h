@@ -45,11 +45,15 @@ class Channel {
   int held_ = 0;
 };
 
-// A strong reference to a JavaScript value, made, read and dropped on its thread. Not dropped when
-// the environment goes, which frees it.
+// A reference to a JavaScript value, made, read and dropped on its thread. A weak one does not keep
+// the value, and gives null when it was collected. Not dropped when the environment goes, which
+// frees it.
 class KeptValue {
  public:
   void set(napi_env env, napi_value value) { napi_create_reference(env, value, 1, &reference_); }
+  void setWeak(napi_env env, napi_value value) {
+    napi_create_reference(env, value, 0, &reference_);
+  }
   napi_value get(napi_env env) const;
   bool isSet() const { return reference_ != nullptr; }
   void drop(napi_env env);

@@ -51,6 +51,7 @@ class Environment {
 
   Napi::FunctionReference fileClass;
   Napi::FunctionReference wordsClass;
+  Napi::FunctionReference viewClass;
 
  private:
   static void onEnvironmentGone(void* self);

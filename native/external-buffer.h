@@ -13,6 +13,8 @@
 #include <napi.h>
 
 #include <cstddef>
+#include <functional>
+#include <memory>
 
 #include "channel.h"
 
@@ -27,22 +29,31 @@ class ExternalBuffer {
 
   // False with an exception pending; ERR_NO_EXTERNAL_BUFFERS where the host refuses them all.
   bool make(napi_env env, void* data, size_t length);
+  // The same, but JavaScript alone keeps the ArrayBuffer. `released` is called when V8 has let go
+  // of the memory, on the environment's thread, outside of JavaScript, also when this fails.
+  bool makeWeak(napi_env env, void* data, size_t length, std::function<void()> released);
+  // Null when it is weak and was collected.
   napi_value value(napi_env env) const { return buffer_.get(env); }
-  // To be called before the memory goes, on the environment's thread.
-  void detach(napi_env env);
+  // To be called before the memory goes, on the environment's thread. Returns whether there was
+  // anything to detach: of a weak one JavaScript may have moved the memory to another ArrayBuffer.
+  bool detach(napi_env env);
 
  private:
   // What has been taken away for one buffer; lives until Node tells that V8 has let go of it.
   struct Account {
     int64_t taken = 0;
+    std::function<void()> released;
   };
+
+  bool makeCounted(napi_env env, void* data, size_t length, std::shared_ptr<Account> account,
+                   bool weak);
 
   static void onReleased(napi_env env, void* data, void* account);
   static void onEnvironmentGone(void* self);
 
   napi_env env_ = nullptr;  // none when not made, detached, or the environment has gone
   KeptValue buffer_;
-  Account* account_ = nullptr;
+  std::shared_ptr<Account> account_;
 };
 
 }  // namespace coppice

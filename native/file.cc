@@ -8,6 +8,7 @@
 #include "errors.h"
 #include "file-io.h"
 #include "open.h"
+#include "private-view.h"
 
 namespace coppice {
 
@@ -31,6 +32,7 @@ Napi::Function NativeFile::define(Napi::Env env) {
                          InstanceMethod("links", &NativeFile::links),
                          InstanceMethod("map", &NativeFile::map),
                          InstanceMethod("window", &NativeFile::window),
+                         InstanceMethod("view", &NativeFile::view),
                          InstanceMethod("grow", &NativeFile::grow),
                          InstanceMethod("truncate", &NativeFile::truncate),
                          InstanceMethod("readAt", &NativeFile::readAt),
@@ -170,6 +172,23 @@ Napi::Value NativeFile::window(const Info& info) {
     window = std::move(made);
   }
   return Value(env, window->value(env));
+}
+
+Napi::Value NativeFile::view(const Info& info) {
+  Napi::Env env = info.Env();
+  uint64_t offset = 0;
+  uint64_t length = 0;
+  constexpr double kLargest = 4294967296.0;  // what an ArrayBuffer can hold
+  if (!usable(env)) return Value();
+  if (!readInteger(env, info[0], "fileOffset", 0, kMaxSafe, &offset)) return Value();
+  if (!readInteger(env, info[1], "lengthBytes", 1, kLargest, &length)) return Value();
+  if (!readFunction(env, info[2], "released")) return Value();
+  std::shared_ptr<PrivateMapping> mapping;
+  const size_t bytes = static_cast<size_t>(length);
+  if (Failure failure = PrivateMapping::make(number(), offset, bytes, &mapping)) {
+    return report(env, failure);
+  }
+  return PrivateView::make(env, mapping, bytes, info[2]);
 }
 
 Napi::Value NativeFile::grow(const Info& info) {

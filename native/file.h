@@ -39,6 +39,7 @@ class NativeFile : public Napi::ObjectWrap<NativeFile>, public Resident {
   Value links(const Info& info);
   Value map(const Info& info);
   Value window(const Info& info);
+  Value view(const Info& info);
   Value grow(const Info& info);
   Value truncate(const Info& info);
   Value readAt(const Info& info);

@@ -27,6 +27,10 @@ Registry& registry() {
   return *only;
 }
 
+// Of one request Linux reads no more than the larger of the disk's read-ahead and its transfers:
+// 128 KiB are less than either on every disk that we know of.
+constexpr size_t kReadAheadStep = 128 * 1024;
+
 int adviceNumber(Advice advice) {
   if (advice == Advice::Random) return MADV_RANDOM;
   if (advice == Advice::Sequential) return MADV_SEQUENTIAL;
@@ -187,8 +191,16 @@ Failure Mapping::advise(Advice advice) {
 Failure Mapping::willNeed(uint64_t offset, uint64_t length) {
   uint8_t* from = nullptr;
   size_t bytes = 0;
+  const uint64_t end = std::min<uint64_t>(offset + length, reservedBytes_);
+  if (Failure failure = ensureMapped((end + segmentBytes_ - 1) / segmentBytes_ * segmentBytes_)) {
+    return failure;
+  }
   if (!clamp(offset, length, &from, &bytes)) return {};
-  return madvise(from, bytes, MADV_WILLNEED) == 0 ? Failure() : Failure::of("madvise");
+  for (size_t done = 0; done < bytes; done += kReadAheadStep) {
+    const size_t part = std::min(bytes - done, kReadAheadStep);
+    if (madvise(from + done, part, MADV_WILLNEED) != 0) return Failure::of("madvise");
+  }
+  return {};
 }
 
 int32_t Mapping::remapFaults() {

@@ -42,6 +42,7 @@ class Mapping {
   Failure resident(uint64_t offset, uint64_t length, uint64_t* pages);
 
   Failure advise(Advice advice);
+  // Asks for exactly these bytes to be read; maps them when they are not mapped yet.
   Failure willNeed(uint64_t offset, uint64_t length);
 
   int32_t remapFaults();

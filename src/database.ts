@@ -17,6 +17,7 @@ import {
   type ManualTransaction,
   ManualWriteTransaction,
 } from './transaction/manual-transaction.ts';
+import { OpenValues } from './transaction/open-values.ts';
 import { PinnedSnapshots } from './transaction/pinned-snapshot.ts';
 import type { RangeOptions } from './transaction/range.ts';
 import { unsupported } from './transaction/reader.ts';
@@ -60,6 +61,7 @@ export class Database implements Disposable, AsyncDisposable {
   private readonly options: CheckedOptions;
   private readonly pins: PinnedSnapshots;
   private readonly abandoned = new Abandoned();
+  private readonly openValues = new OpenValues();
   private readonly latest: LatestReader;
   private readonly queue: WriteQueue;
   private readonly sweep: ExpirySweep;
@@ -77,12 +79,12 @@ export class Database implements Disposable, AsyncDisposable {
     this.readOnly = options.readOnly;
     this.maxKeyBytes = pager.pages.geometry.maxKeyBytes;
     this.pins = new PinnedSnapshots(pager);
-    this.latest = new LatestReader(pager, this.pins, this, this.abandoned);
+    this.latest = new LatestReader(pager, this.pins, this, this.abandoned, this.openValues);
     const { flushInterval, readOnly } = options;
     this.known = new KnownStores(pager, this.latest, this, readOnly);
     this.flusher = new Flusher(pager, flushInterval, readOnly);
     this.slowReaders = new SlowReaderWatch(pager, options.warnAfter);
-    this.queue = new WriteQueue(pager, this, {
+    this.queue = new WriteQueue(pager, this, this.openValues, {
       newStores: () => this.known.asked(),
       ended: (dropped) => this.known.dropped(dropped),
       committed: this.committed.bind(this),
@@ -142,6 +144,8 @@ export class Database implements Disposable, AsyncDisposable {
       latest: this.latest,
       queue: this.queue,
       durability,
+      pager: this.pager,
+      requireWritable: () => this.requireWritable(),
     });
   }
 
@@ -182,6 +186,7 @@ export class Database implements Disposable, AsyncDisposable {
       abortWith,
       pager: this.pager,
       owner: this,
+      openValues: this.openValues,
       durability,
       finish: this.queue.finishCore.bind(this.queue),
       committed: ({ session: { id }, dropped, soonestExpiry }: WriteCore, changed: boolean) => {
@@ -205,7 +210,8 @@ export class Database implements Disposable, AsyncDisposable {
   /** One consistent state, until it is closed. Errors: READERS_FULL. */
   snapshot(): Snapshot {
     this.requireOpen();
-    const snapshot = new SnapshotReader(this.pager, this.pins, this, this.abandoned, () => {
+    const { pager, pins, abandoned, openValues } = this;
+    const snapshot = new SnapshotReader(pager, pins, this, abandoned, openValues, () => {
       this.openSnapshots--;
     });
     this.openSnapshots++;
@@ -232,7 +238,7 @@ export class Database implements Disposable, AsyncDisposable {
       return collectStats(this.pager, newest, listed, {
         iterators: this.abandoned.iterators,
         snapshots: this.openSnapshots,
-        views: 0,
+        views: this.openValues.count,
         queuedBytes: this.queue.bytes,
       });
     } finally {
@@ -375,6 +381,7 @@ export class Database implements Disposable, AsyncDisposable {
   private end(): void {
     this.flusher.stop();
     this.sweep.stop();
+    this.openValues.close();
     this.pager.close();
   }
 

@@ -2,7 +2,9 @@
 
 import { EncodedValue } from './codec/codec.ts';
 import type { PairFormat } from './codec/pair.ts';
+import type { Pager } from './pager/pager.ts';
 import type { Durability } from './pager/write-session.ts';
+import type { Blob } from './transaction/blob.ts';
 import {
   encodeRemoval,
   putEntry,
@@ -25,10 +27,12 @@ import {
   type RemoveOptions,
 } from './transaction/put-options.ts';
 import type { RangeOptions } from './transaction/range.ts';
-import { type Blob, type Entry, unsupported, type ValueView } from './transaction/reader.ts';
+import { type Entry, unsupported } from './transaction/reader.ts';
 import { readValue, type StoreDefinition, type StoreRef } from './transaction/store-definition.ts';
+import type { ValueView } from './transaction/value-view.ts';
 import type { WriteCore } from './transaction/write-core.ts';
 import type { WriteQueue } from './transaction/write-queue.ts';
+import { putStream, type ValueSource } from './upkeep/put-stream.ts';
 
 /**
  * Reads are synchronous and see the newest published state. Writes are queued, and resolve when
@@ -72,7 +76,9 @@ export interface StoreOf<K, V, D> extends StoreRef<K, V> {
   last(range?: RangeOptions<K>): [K, V] | undefined;
   /** An entry drawn at random, each with the same chance. */
   sample(): [K, V] | undefined;
+  /** The value's bytes where they lie, without a copy; undefined when the key is absent. */
   view(key: K): ValueView | undefined;
+  /** The value, to be read in parts; undefined when the key is absent. */
   blob(key: K): Blob | undefined;
 
   /**
@@ -96,10 +102,20 @@ export interface StoreOf<K, V, D> extends StoreRef<K, V> {
     source: Iterable<readonly [K, V]> | AsyncIterable<readonly [K, V]>,
     options?: LongWork,
   ): Promise<number>;
+  /**
+   * Puts a value of `size` bytes that comes as a stream, in bounded memory and without keeping
+   * anybody waiting while it comes: it goes to a file without a name beside the database first, so
+   * the disk needs room for it twice. For stores with `value: 'bytes'`. Resolves as `put` does. The
+   * source is read to its end, or destroyed. Progress is in bytes.
+   *
+   * Errors: TypeError and RangeError for arguments, and when the source does not give `size` bytes;
+   * VALUE_TOO_LARGE; DISK_FULL and IO; what the source fails with, as it is; the signal's reason.
+   * After any of these nothing was put.
+   */
   putStream(
     key: K,
     size: number,
-    source: NodeJS.ReadableStream | ReadableStream<Uint8Array>,
+    source: ValueSource,
     options?: PutOptions & LongWork,
   ): Promise<boolean>;
   [Symbol.iterator](): Iterator<[K, V]>;
@@ -110,6 +126,9 @@ export interface StoreHost {
   readonly latest: LatestReader;
   readonly queue: WriteQueue;
   readonly durability: Durability;
+  readonly pager: Pager;
+  /** Throws when nothing can be written, or not any more. */
+  requireWritable(): void;
 }
 
 /** One entry that is encoded and waits: its key's bytes in the tree, then the value's. */
@@ -277,8 +296,14 @@ export class StoreHandle<K, V, D> implements StoreOf<K, V, D> {
   async bulkLoad(): Promise<number> {
     return unsupported('bulkLoad');
   }
-  async putStream(): Promise<boolean> {
-    return unsupported('putStream');
+  async putStream(
+    key: K,
+    size: number,
+    source: ValueSource,
+    options: PutOptions & LongWork = {},
+  ): Promise<boolean> {
+    const { definition } = this;
+    return putStream({ ...this.host, definition }, this.encodeKey(key), size, source, options);
   }
 
   /** Queues a change that is undone by itself when it throws. */

@@ -75,6 +75,9 @@ class FlatPages implements PageWriter {
   free(page: number): void {
     this.freed.push(page);
   }
+  allocateStaged(): number {
+    throw new Error('nothing is staged here');
+  }
   allocateRun(): number {
     throw new Error('no runs here');
   }

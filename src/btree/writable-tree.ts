@@ -14,6 +14,7 @@ import type { TreeRoot } from '../format/catalogue.ts';
 import { LEAF_SLOT_BYTES } from '../format/geometry.ts';
 import { slotCount } from '../format/page-header.ts';
 import type { PageWriter } from '../pager/page-reader.ts';
+import type { StagedPayload } from '../pager/staged-payload.ts';
 import { isAtEdge } from './branch-edit.ts';
 import type { Cursor } from './cursor.ts';
 import { removeEntries } from './delete.ts';
@@ -70,7 +71,7 @@ export class WritableTree extends Tree {
     expiry = 0,
   ): boolean {
     const edit = this.edit;
-    const { pages, path, entry } = edit;
+    const { pages, entry } = edit;
     const { maxKeyBytes, maxValueBytes, maxLeafEntryBytes } = pages.geometry;
     if (keyLength > maxKeyBytes) throw new KeyTooLargeError(keyLength, maxKeyBytes);
     if (end - start > maxValueBytes) throw new ValueTooLargeError(end - start, maxValueBytes);
@@ -89,6 +90,39 @@ export class WritableTree extends Tree {
       entry.runPage = pages.allocateRun(value, start, end);
       entry.runBirth = pages.transaction;
     }
+    return this.putEntry(empty, last);
+  }
+
+  /** The same with a value that is staged, which is always one for an overflow run. */
+  putStaged(
+    key: Uint8Array,
+    keyLength: number,
+    value: StagedPayload,
+    append: boolean,
+    version: number,
+    expiry: number,
+  ): boolean {
+    const { pages, entry } = this.edit;
+    const { maxKeyBytes } = pages.geometry;
+    if (keyLength > maxKeyBytes) throw new KeyTooLargeError(keyLength, maxKeyBytes);
+    const empty = this.root.page === 0;
+    const last = !empty && this.seekTail(key, keyLength);
+    if (append && !empty && !last) throw new RangeError('append: the key is not the greatest');
+    entry.key = key;
+    entry.keyLength = keyLength;
+    entry.start = 0;
+    entry.end = value.length;
+    entry.version = version;
+    entry.expiry = expiry;
+    entry.runPage = pages.allocateStaged(value);
+    entry.runBirth = pages.transaction;
+    return this.putEntry(empty, last);
+  }
+
+  /** Puts `edit.entry` where the path leads to. Returns whether the key is new. */
+  private putEntry(empty: boolean, last: boolean): boolean {
+    const { edit } = this;
+    const { path, entry } = edit;
     this.begin();
     let added = true;
     if (empty) insertFirst(edit);

@@ -19,10 +19,10 @@ import { ownNumber, PAGE_TYPE, pageBirth, pageType } from '../format/page-header
 import { NO_SEGMENT, Segment } from '../format/segment.ts';
 import { pointerFault, structureFault } from '../format/validate.ts';
 import type { Secret } from './chunk-checksum.ts';
-import { findRun } from './mapped-run.ts';
+import { checkRun, findRun, type RunReference } from './mapped-run.ts';
 import type { PageReader } from './page-reader.ts';
 import type { SnapshotRoots } from './snapshot.ts';
-import type { Storage } from './storage.ts';
+import type { PrivateBytes, Storage } from './storage.ts';
 
 /** What is checked of a page, and when. See commit-and-recovery.md, "Checking while reading". */
 export type Verify = 'first-read' | 'always' | 'structure';
@@ -119,6 +119,17 @@ export class MappedPages implements PageReader {
 
   findRun(page: number, birth: number, length: number, from: number, to: number): number {
     return findRun(this, this.storage, { page, birth, length }, from, to);
+  }
+
+  /**
+   * The bytes of a value, all of them checked, mapped for one reader alone: see NativeFile.view.
+   * The caller keeps their snapshot until `released`.
+   */
+  viewRun(run: RunReference, released: () => void): PrivateBytes {
+    const { geometry, storage } = this;
+    checkRun(this, storage, run, 0, run.length);
+    const payload = run.page + geometry.overflowHeads(run.length);
+    return storage.view(payload * geometry.pageSize, run.length, released);
   }
 
   /**

@@ -24,6 +24,9 @@ export interface RunPages extends PageReader {
   corruption(page: number, what: string): Error;
 }
 
+/** What the checks need of the file. */
+type RunStorage = Pick<Storage, 'hash' | 'willNeed'>;
+
 /** A run as its reference in a leaf names it; `length` is that of the value. */
 export interface RunReference {
   readonly page: number;
@@ -31,20 +34,34 @@ export interface RunReference {
   readonly length: number;
 }
 
-/**
- * See PageReader.findRun: finds the head pages, and checks the chunks, of the value's bytes [from,
- * to), each of them once.
- */
+/** See PageReader.findRun. */
 export function findRun(
   pages: RunPages,
-  storage: Pick<Storage, 'hash'>,
+  storage: RunStorage,
   run: RunReference,
   from: number,
   to: number,
 ): number {
+  checkRun(pages, storage, run, from, to);
+  const { geometry } = pages;
+  const heads = geometry.overflowHeads(run.length) * geometry.pageSize;
+  return pages.bytesAt(run.page, heads + from, to - from) - from;
+}
+
+/**
+ * Checks the head pages, and the chunks, of the value's bytes [from, to), each of them once. Of
+ * what was not checked before just that is read from the disk.
+ */
+export function checkRun(
+  pages: RunPages,
+  storage: RunStorage,
+  run: RunReference,
+  from: number,
+  to: number,
+): void {
   const { geometry } = pages;
   const { page, length } = run;
-  const { checksumsPerHead, pageSize, pagesPerSegment } = geometry;
+  const { checksumsPerHead, pagesPerSegment } = geometry;
   const count = geometry.overflowPages(length);
   if ((page & (pagesPerSegment - 1)) + count > pagesPerSegment || length > geometry.maxValueBytes) {
     throw pages.corruption(page, `overflow run of ${count} pages leaves its segment`);
@@ -54,14 +71,41 @@ export function findRun(
   const firstChunk = Math.floor(from / CHUNK_BYTES);
   const lastChunk = to > from ? Math.floor((to - 1) / CHUNK_BYTES) : -1;
   const lastHead = Math.max(0, Math.floor(lastChunk / checksumsPerHead));
+  askForRun(pages, storage, run, firstChunk, lastChunk);
   for (let head = Math.floor(firstChunk / checksumsPerHead); head <= lastHead; head++) {
     requireHead(pages, run, head);
   }
   for (let chunk = firstChunk; chunk <= lastChunk; chunk++) {
     requireChunk(pages, storage, run, chunk);
   }
-  const heads = geometry.overflowHeads(length) * pageSize;
-  return pages.bytesAt(page, heads + from, to - from) - from;
+}
+
+/** Asks for the chunks from the first that was not checked yet, and for the heads of these. */
+function askForRun(
+  pages: RunPages,
+  storage: RunStorage,
+  run: RunReference,
+  firstChunk: number,
+  lastChunk: number,
+): void {
+  let first = firstChunk;
+  while (first <= lastChunk && pages.isChecked(pageOfChunk(pages, run, first), run.birth)) first++;
+  if (first > lastChunk) return;
+  const { pageSize, checksumsPerHead } = pages.geometry;
+  const firstHead = Math.floor(first / checksumsPerHead);
+  const heads = Math.floor(lastChunk / checksumsPerHead) + 1 - firstHead;
+  storage.willNeed((run.page + firstHead) * pageSize, heads * pageSize);
+  const end = Math.min((lastChunk + 1) * CHUNK_BYTES, run.length);
+  storage.willNeed(pageOfChunk(pages, run, first) * pageSize, end - first * CHUNK_BYTES);
+}
+
+/** The page where a chunk of the value begins. */
+function pageOfChunk(
+  { geometry }: RunPages,
+  { page, length }: RunReference,
+  chunk: number,
+): number {
+  return page + geometry.overflowHeads(length) + ((chunk * CHUNK_BYTES) >> geometry.pageShift);
 }
 
 /** Checks that a head page is there, with as many checksums as the value has chunks for it. */
@@ -84,9 +128,7 @@ function requireChunk(
   run: RunReference,
   chunk: number,
 ): void {
-  const { geometry } = pages;
-  const heads = geometry.overflowHeads(run.length);
-  const firstPage = run.page + heads + ((chunk * CHUNK_BYTES) >> geometry.pageShift);
+  const firstPage = pageOfChunk(pages, run, chunk);
   if (pages.isChecked(firstPage, run.birth)) return;
   if (pages.verifiesChecksums && !chunkOfRunIsIntact(pages, storage, run, chunk)) {
     const what = `bytes ${chunk * CHUNK_BYTES}.. of its value do not match their checksum`;

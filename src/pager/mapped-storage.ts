@@ -6,7 +6,14 @@ import { dirname } from 'node:path';
 import { Segment } from '../format/segment.ts';
 import { ioError, isNativeError } from './failures.ts';
 import type { Job } from './job.ts';
-import type { FileStatus, Native, NativeError, NativeFile, NativeSharedWords } from './native.ts';
+import type {
+  FileStatus,
+  Native,
+  NativeError,
+  NativeFile,
+  NativeSharedWords,
+  NativeView,
+} from './native.ts';
 import { native } from './native.ts';
 import { discardFile } from './put-in-place.ts';
 import type { Storage } from './storage.ts';
@@ -188,6 +195,12 @@ export class MappedStorage implements Storage {
   }
   resident(fileOffset: number, lengthBytes: number): number {
     return this.told(() => this.file.resident(fileOffset, lengthBytes));
+  }
+  view(fileOffset: number, lengthBytes: number, released: () => void): NativeView {
+    return this.told(() => this.file.view(fileOffset, lengthBytes, released));
+  }
+  willNeed(fileOffset: number, lengthBytes: number): void {
+    this.told(() => this.file.advise('willneed', fileOffset, lengthBytes));
   }
 
   hash(

@@ -58,6 +58,14 @@ export interface NativeFile {
   window(index: number, windowBytes: number): ArrayBuffer;
 
   /**
+   * `lengthBytes` of the file from `fileOffset`, mapped anew, MAP_PRIVATE and writable: what is
+   * written there neither the file nor anybody else sees. `released` is called, from the event
+   * loop, when nobody has the bytes any more, after `close` or when they were collected; until then
+   * they must stay in the file as they are.
+   */
+  view(fileOffset: number, lengthBytes: number, released: () => void): NativeView;
+
+  /**
    * Makes the file at least `sizeBytes` long with blocks allocated (fallocate). ENOSPC is thrown.
    */
   grow(sizeBytes: number): void;
@@ -133,6 +141,19 @@ export interface NativeFile {
    * closes the descriptor. Safe to call twice.
    */
   close(): void;
+}
+
+/** Bytes of a file that are mapped for one reader alone. It does not keep them: their user does. */
+export interface NativeView {
+  /** The bytes, and no others; undefined when they were collected. */
+  buffer(): ArrayBuffer | undefined;
+  /** Pages of them that could not be read when they were touched, and are zeros since. */
+  faults(): number;
+  /**
+   * Detaches the ArrayBuffer. False when its user moved the bytes to another one, which then has
+   * them until it is collected.
+   */
+  close(): boolean;
 }
 
 /** A small file mapped `MAP_SHARED` read-write: the lock file, shared memory of all processes. */

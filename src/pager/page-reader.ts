@@ -10,6 +10,7 @@
 
 import type { Geometry } from '../format/geometry.ts';
 import type { Segment } from '../format/segment.ts';
+import type { StagedPayload } from './staged-payload.ts';
 
 /** Pages of one snapshot, or of one write transaction. */
 export interface PageReader {
@@ -60,6 +61,9 @@ export interface PageWriter extends PageReader {
    * negative. Throws ValueTooLargeError.
    */
   allocateRun(value: Uint8Array, start: number, end: number): number;
+
+  /** The same of a value that lies in a file of its own until the commit is done. */
+  allocateStaged(value: StagedPayload): number;
 
   /**
    * A new dirty run with the value of the run at `page`, which is a page of the file and is let go

@@ -23,11 +23,15 @@ import { PrivateMemory } from './private-memory.ts';
 import type { ListedReader, Readers } from './readers.ts';
 import { accountSpace, type SpaceAccount } from './retained-space.ts';
 import { MAX_TRANSACTION, nextId, type SnapshotRoots } from './snapshot.ts';
+import { StagedValue } from './staged-value.ts';
 import type { Storage } from './storage.ts';
 import { Upkeep } from './upkeep.ts';
 import { WritePages } from './write-pages.ts';
 import type { CommitCounts, Durability, WriteSession } from './write-session.ts';
 import { type TurnOptions, WriterTurn } from './writer-turn.ts';
+
+/** Values that a commit without a flush writes on the main thread: less than a millisecond. */
+const MOST_RUN_BYTES_HERE: number = 2 ** 20;
 
 export interface PagerOptions extends TurnOptions {
   readonly maxGrowth: number;
@@ -159,7 +163,9 @@ export class Pager {
       // What it saw counts only when the commit that it was built on goes well.
       return before === undefined ? Promise.resolve() : before.outcome;
     }
-    if (durability !== 'commit' && this.jobs.inFlight === undefined) {
+    const { pageSize } = this.file.geometry;
+    const isSmall = session.pages.runPages * pageSize <= MOST_RUN_BYTES_HERE;
+    if (durability !== 'commit' && isSmall && this.jobs.inFlight === undefined) {
       // Nothing to wait for: a hop to another thread would cost more than the write.
       try {
         this.commitSync(session, cataloguePage, catalogueBirth, durability);
@@ -236,6 +242,14 @@ export class Pager {
    */
   space(pinned: SnapshotRoots, listed: readonly ListedReader[]): SpaceAccount {
     return accountSpace(this.lock, this.readers, this.pages, pinned, listed);
+  }
+
+  /**
+   * A value of that length that is to be put, piece by piece, without the writer lock. Throws IO,
+   * DISK_FULL.
+   */
+  stage(length: number): StagedValue {
+    return new StagedValue(this.path, this.file.geometry, this.pages.secret, length);
   }
 
   /** Pages for a check: each is verified whenever it is touched. */

@@ -9,10 +9,13 @@
 
 import type { Segment } from '../format/segment.ts';
 import type { Job } from './job.ts';
-import type { FileStatus, Native } from './native.ts';
+import type { FileStatus, Native, NativeView } from './native.ts';
 
 /** Checksums and identities: as the addon has them. */
 type Given = Pick<Native, 'hash' | 'pageIsIntact' | 'bootId' | 'identity'>;
+
+/** Bytes of the file that are mapped for one reader alone. */
+export type PrivateBytes = NativeView;
 
 export interface Storage extends Given {
   /** The real path of the data file, or ':memory:'; for messages. */
@@ -63,6 +66,12 @@ export interface Storage extends Given {
   faultWords(): Int32Array;
   remapFaults(): number;
   resident(fileOffset: number, lengthBytes: number): number;
+  view(fileOffset: number, lengthBytes: number, released: () => void): PrivateBytes;
+  /**
+   * Asks for exactly these bytes to be read into memory, and waits for none: what is touched next
+   * is there, or on its way, and the system reads nothing around it.
+   */
+  willNeed(fileOffset: number, lengthBytes: number): void;
 
   close(): void;
 }

@@ -12,14 +12,15 @@
  */
 
 import { assert } from '../assert.ts';
-import { ValueTooLargeError } from '../errors.ts';
+import { TransactionClosedError, ValueTooLargeError } from '../errors.ts';
 import type { Geometry } from '../format/geometry.ts';
 import { initialisePage, setOwnNumber, setPageBirth } from '../format/page-header.ts';
 import { NO_SEGMENT, type Segment } from '../format/segment.ts';
-import { type DirtyRun, forEachPayload, movedRun, newRun, type PayloadPiece } from './dirty-run.ts';
+import { type DirtyRun, forEachPayload, movedRun, newRun, stagedRun } from './dirty-run.ts';
 import type { MappedPages } from './mapped-pages.ts';
 import type { PageWriter } from './page-reader.ts';
 import { CHUNK_OF_PAGES_BYTES, type PrivateMemory } from './private-memory.ts';
+import type { PayloadPiece, StagedPayload } from './staged-payload.ts';
 import type { Storage } from './storage.ts';
 
 const DIRTY = -0x8000_0000;
@@ -100,6 +101,11 @@ export class WritePages implements PageWriter {
     return this.live;
   }
 
+  /** Pages of overflow runs. */
+  get runPages(): number {
+    return this.runs.reduce((sum, { pages }) => sum + pages, 0);
+  }
+
   /** Whether anything was changed: pages made or freed. */
   get changed(): boolean {
     return this.live > 0 || this.freed.length > 0 || this.freedRuns.length > 0;
@@ -121,6 +127,16 @@ export class WritePages implements PageWriter {
   findRun(page: number, birth: number, length: number, from: number, to: number): number {
     if (page < 0) {
       const run = this.runs[page & 0x7fff_ffff]!;
+      if (run.part === FREE) {
+        throw new TransactionClosedError(
+          'The value was replaced or removed in this transaction, or its part was undone.',
+        );
+      }
+      if (run.staged !== undefined) {
+        const { segment, start } = run.staged.find(from, to);
+        this.segment = segment;
+        return start;
+      }
       if (run.source !== undefined) {
         return this.findRun(run.source.page, run.source.birth, length, from, to);
       }
@@ -166,6 +182,10 @@ export class WritePages implements PageWriter {
     return this.addRun(
       newRun(this.storage, this.base, this.transaction, value.subarray(start, end)),
     );
+  }
+
+  allocateStaged(value: StagedPayload): number {
+    return this.addRun(stagedRun(this.geometry, this.transaction, value));
   }
 
   moveRun(page: number, birth: number, length: number, place: number): number {
@@ -329,6 +349,7 @@ export class WritePages implements PageWriter {
       segment: NO_SEGMENT,
       pages: 0,
       source: undefined,
+      staged: undefined,
       part: FREE,
     };
   }

@@ -4,6 +4,7 @@
  */
 
 import type { WritableTree } from '../btree/writable-tree.ts';
+import type { StagedPayload } from '../pager/staged-payload.ts';
 import { isExpired } from './expiry.ts';
 import { findLive, firstPair } from './lookup.ts';
 import { NO_TERMS, type PutTerms } from './put-options.ts';
@@ -31,18 +32,49 @@ export function putEntry<K, V>(
   let there = false;
   if (multi || terms.absent || terms.version !== undefined) {
     there = findLive(tree, definition, key, keyLength);
-    if (there && terms.absent) return false;
-    if (terms.version !== undefined && !(there && tree.found.version === terms.version)) {
-      return false;
-    }
+    if (!allows(terms, there, tree)) return false;
     // The pair as it is.
     if (multi && there && !definition.versions && !definition.expires) return false;
   }
   const version = definition.versions ? core.nextVersion(definition) : 0;
   tree.put(key, keyLength, value, start, end, terms.append, version, terms.expiry);
+  notePut(core, definition, version, terms);
+  return !(multi && there);
+}
+
+/** The same with a value that is staged, in a store without `multi`. */
+export function putStaged<K, V>(
+  core: WriteCore,
+  definition: StoreDefinition<K, V>,
+  key: Uint8Array,
+  value: StagedPayload,
+  terms: PutTerms,
+): boolean {
+  const tree = core.tree(definition);
+  if (terms.absent || terms.version !== undefined) {
+    const there = findLive(tree, definition, key, key.length);
+    if (!allows(terms, there, tree)) return false;
+  }
+  const version = definition.versions ? core.nextVersion(definition) : 0;
+  tree.putStaged(key, key.length, value, terms.append, version, terms.expiry);
+  notePut(core, definition, version, terms);
+  return true;
+}
+
+/** Whether the conditions of a put hold; `there`: the key is, and its entry is in tree.found. */
+function allows(terms: PutTerms, there: boolean, tree: WritableTree): boolean {
+  if (there && terms.absent) return false;
+  return terms.version === undefined || (there && tree.found.version === terms.version);
+}
+
+function notePut<K, V>(
+  core: WriteCore,
+  definition: StoreDefinition<K, V>,
+  version: number,
+  terms: PutTerms,
+): void {
   if (definition.versions) core.giveVersion(definition, version);
   if (terms.expiry !== 0 && terms.expiry < core.soonestExpiry) core.soonestExpiry = terms.expiry;
-  return !(multi && there);
 }
 
 /**

@@ -7,6 +7,7 @@ import type { Pager } from '../pager/pager.ts';
 import type { Abandoned } from './abandoned.ts';
 import { catalogueRoot, findRecord } from './catalogue.ts';
 import type { Iteration } from './entry-iterator.ts';
+import type { OpenValues, ValueHold } from './open-values.ts';
 import { openTree, type PinnedSnapshots } from './pinned-snapshot.ts';
 import { BaseReader } from './reader.ts';
 import type { StoreDefinition } from './store-definition.ts';
@@ -16,13 +17,21 @@ export class LatestReader extends BaseReader {
   private readonly pins: PinnedSnapshots;
   private readonly owner: object;
   private readonly abandoned: Abandoned;
+  private readonly openValues: OpenValues;
 
-  constructor(pager: Pager, pins: PinnedSnapshots, owner: object, abandoned: Abandoned) {
+  constructor(
+    pager: Pager,
+    pins: PinnedSnapshots,
+    owner: object,
+    abandoned: Abandoned,
+    openValues: OpenValues,
+  ) {
     super();
     this.pager = pager;
     this.pins = pins;
     this.owner = owner;
     this.abandoned = abandoned;
+    this.openValues = openValues;
   }
 
   /** What the newest snapshot records of a store; undefined when it has none of that name. */
@@ -62,6 +71,25 @@ export class LatestReader extends BaseReader {
     const pinned = this.pins.acquire();
     try {
       return this.abandoned.watch(pager, pinned, pinned.tree(definition));
+    } catch (error) {
+      pinned.release();
+      throw error;
+    }
+  }
+
+  protected hold<K, V>(definition: StoreDefinition<K, V>): ValueHold {
+    const { pager, pins, openValues: values } = this;
+    if (pager.closed) throw new DatabaseClosedError(`${pager.path} is closed.`);
+    const pinned = pins.acquire();
+    try {
+      return {
+        tree: pinned.tree(definition),
+        pager,
+        values,
+        share: () => pins.share(pinned),
+        check: () => pager.pages.throwOnFault(),
+        release: () => pinned.release(),
+      };
     } catch (error) {
       pinned.release();
       throw error;

@@ -4,6 +4,7 @@ import { DatabaseClosedError, TransactionClosedError, TransactionOpenError } fro
 import type { Pager } from '../pager/pager.ts';
 import type { Durability, WriteSession } from '../pager/write-session.ts';
 import { tellAbandoned } from './diagnostics.ts';
+import type { OpenValues } from './open-values.ts';
 import type { WriteCore } from './write-core.ts';
 import { type WriteTransaction, WriteTransactionReader } from './write-transaction.ts';
 
@@ -48,6 +49,7 @@ function endWithout(ending: Ending): void {
 export interface ManualHost {
   readonly pager: Pager;
   readonly owner: object;
+  readonly openValues: OpenValues;
   readonly durability: Durability;
   finish(core: WriteCore): { page: number; birth: number };
   /** Its commit went well; `changed`: it made a state. */
@@ -61,7 +63,7 @@ export class ManualWriteTransaction extends WriteTransactionReader implements Ma
   private readonly ending: Ending;
 
   constructor(host: ManualHost, session: WriteSession, core: WriteCore, ended: () => void) {
-    super(host.pager, core, host.owner);
+    super(host.pager, core, host.owner, host.openValues);
     this.host = host;
     this.ending = { pager: host.pager, session, ended, over: false };
     leftOpen.register(this, this.ending, this);

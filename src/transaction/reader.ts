@@ -5,13 +5,17 @@
 
 import type { Tree } from '../btree/tree.ts';
 import { UnsupportedError } from '../errors.ts';
+import { type Blob, openBlob } from './blob.ts';
+import { requireOneValue } from './changes.ts';
 import { DistinctKeys } from './distinct-keys.ts';
 import { EntryIterator, type Iteration, type Projection } from './entry-iterator.ts';
 import { isExpired } from './expiry.ts';
 import { type Lazy, LazySequence } from './lazy.ts';
 import { getValue, lookUp, lookUpPair } from './lookup.ts';
+import type { ValueHold } from './open-values.ts';
 import { type EncodedRange, encodeRange, encodeValueRange, type RangeOptions } from './range.ts';
 import { readKey, readValue, type StoreDefinition, type StoreRef } from './store-definition.ts';
+import { type ValueView, viewValue } from './value-view.ts';
 
 /** An entry with what is kept beside its value. */
 export interface Entry<K, V> {
@@ -58,22 +62,10 @@ export interface Reader {
   last<K, V>(store: StoreRef<K, V>, range?: RangeOptions<K>): [K, V] | undefined;
   /** An entry drawn at random, each with the same chance. */
   sample<K, V>(store: StoreRef<K, V>): [K, V] | undefined;
+  /** The value's bytes where they lie, without a copy; undefined when the key is absent. */
   view<K, V>(store: StoreRef<K, V>, key: K): ValueView | undefined;
+  /** The value, to be read in parts; undefined when the key is absent. */
   blob<K, V>(store: StoreRef<K, V>, key: K): Blob | undefined;
-}
-
-/** A value's bytes where they lie, without a copy. */
-export interface ValueView extends Disposable {
-  readonly bytes: Uint8Array;
-  dispose(): void;
-}
-
-/** A large value, read in parts. */
-export interface Blob extends Disposable {
-  readonly size: number;
-  slice(start: number, end?: number): Uint8Array;
-  stream(range?: { start?: number; end?: number }): ReadableStream<Uint8Array>;
-  dispose(): void;
 }
 
 export abstract class BaseReader implements Reader {
@@ -82,6 +74,8 @@ export abstract class BaseReader implements Reader {
   protected abstract leave(): void;
   /** The store's tree for as long as somebody iterates. */
   protected abstract iteration<K, V>(definition: StoreDefinition<K, V>): Iteration;
+  /** The store's tree, and what a value of it can be kept by. */
+  protected abstract hold<K, V>(definition: StoreDefinition<K, V>): ValueHold;
   /** Throws unless the store is one of this reader's database. */
   protected abstract requireOwn(definition: StoreDefinition<unknown, unknown>): void;
 
@@ -221,12 +215,26 @@ export abstract class BaseReader implements Reader {
     return this.first(store);
   }
 
-  view<K, V>(_store: StoreRef<K, V>, _key: K): ValueView | undefined {
-    return unsupported('view');
+  view<K, V>(store: StoreRef<K, V>, key: K): ValueView | undefined {
+    const definition = this.definition(store);
+    requireOneValue('view', definition);
+    const hold = this.hold(definition);
+    try {
+      return viewValue(hold, definition, key);
+    } finally {
+      hold.release();
+    }
   }
 
-  blob<K, V>(_store: StoreRef<K, V>, _key: K): Blob | undefined {
-    return unsupported('blob');
+  blob<K, V>(store: StoreRef<K, V>, key: K): Blob | undefined {
+    const definition = this.definition(store);
+    requireOneValue('blob', definition);
+    const hold = this.hold(definition);
+    try {
+      return openBlob(hold, definition, key);
+    } finally {
+      hold.release();
+    }
   }
 
   protected definition<K, V>(store: StoreRef<K, V>): StoreDefinition<K, V> {

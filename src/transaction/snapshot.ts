@@ -7,6 +7,7 @@ import type { Abandoned } from './abandoned.ts';
 import { tellAbandoned } from './diagnostics.ts';
 import type { Iteration } from './entry-iterator.ts';
 import { requireOwn } from './latest.ts';
+import type { OpenValues, ValueHold } from './open-values.ts';
 import type { PinnedSnapshot, PinnedSnapshots } from './pinned-snapshot.ts';
 import { BaseReader, type Reader } from './reader.ts';
 import type { StoreDefinition } from './store-definition.ts';
@@ -42,6 +43,7 @@ export class SnapshotReader extends BaseReader implements Snapshot {
   private readonly pins: PinnedSnapshots;
   private readonly owner: object;
   private readonly abandoned: Abandoned;
+  private readonly openValues: OpenValues;
   private readonly pinned: PinnedSnapshot;
   private isClosed = false;
   private readonly onClose: (() => void) | undefined;
@@ -51,6 +53,7 @@ export class SnapshotReader extends BaseReader implements Snapshot {
     pins: PinnedSnapshots,
     owner: object,
     abandoned: Abandoned,
+    openValues: OpenValues,
     onClose?: () => void,
   ) {
     super();
@@ -58,6 +61,7 @@ export class SnapshotReader extends BaseReader implements Snapshot {
     this.pins = pins;
     this.owner = owner;
     this.abandoned = abandoned;
+    this.openValues = openValues;
     this.onClose = onClose;
     this.pinned = pins.acquire();
     leftOpen.register(this, { pager, pinned: this.pinned, onClose }, this);
@@ -108,6 +112,19 @@ export class SnapshotReader extends BaseReader implements Snapshot {
       pinned.release();
       throw error;
     }
+  }
+
+  protected hold<K, V>(definition: StoreDefinition<K, V>): ValueHold {
+    this.requireOpen();
+    const { pager, pins, pinned, openValues: values } = this;
+    return {
+      tree: pinned.tree(definition),
+      pager,
+      values,
+      share: () => pins.share(pinned),
+      check: () => pager.pages.throwOnFault(),
+      release: () => {},
+    };
   }
 
   protected requireOwn(definition: StoreDefinition<unknown, unknown>): void {

@@ -16,6 +16,7 @@ import { Scratch } from '../btree/scratch.ts';
 import { CoppiceError, DatabaseClosedError, TransactionOpenError } from '../errors.ts';
 import type { Pager } from '../pager/pager.ts';
 import type { Durability, WriteSession } from '../pager/write-session.ts';
+import type { OpenValues } from './open-values.ts';
 import type { StoreDefinition } from './store-definition.ts';
 import { WriteCore } from './write-core.ts';
 import { requireNoPromise, WriteTransactionReader } from './write-transaction.ts';
@@ -85,6 +86,7 @@ export class WriteQueue {
   bytes = 0;
   private readonly pager: Pager;
   private readonly owner: object;
+  private readonly openValues: OpenValues;
   private readonly events: QueueEvents;
   private readonly scratch: Scratch;
   private queue: Queued[] = [];
@@ -102,9 +104,10 @@ export class WriteQueue {
   /** The last transaction: see PrivateMemory.kept. */
   private readonly last: { core?: WriteCore; tx?: WriteTransactionReader } = {};
 
-  constructor(pager: Pager, owner: object, events: QueueEvents) {
+  constructor(pager: Pager, owner: object, openValues: OpenValues, events: QueueEvents) {
     this.pager = pager;
     this.owner = owner;
+    this.openValues = openValues;
     this.events = events;
     this.scratch = new Scratch(pager.pages.geometry);
   }
@@ -124,7 +127,7 @@ export class WriteQueue {
   /** The work of a user's callback. */
   callback<R>(fn: (tx: WriteTransactionReader) => R, durability: Durability): Work<R> {
     const run = (core: WriteCore): R => {
-      const tx = new WriteTransactionReader(this.pager, core, this.owner);
+      const tx = new WriteTransactionReader(this.pager, core, this.owner, this.openValues);
       this.last.tx = tx;
       try {
         const result = fn(tx);

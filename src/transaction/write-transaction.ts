@@ -17,6 +17,7 @@ import {
 import type { Iteration } from './entry-iterator.ts';
 import { requireOwn } from './latest.ts';
 import { lookUp } from './lookup.ts';
+import type { OpenValues, ValueHold } from './open-values.ts';
 import {
   checkRemoveOptions,
   type PutOptions,
@@ -62,16 +63,18 @@ export class WriteTransactionReader extends BaseReader implements WriteTransacti
   protected readonly pager: Pager;
   protected readonly core: WriteCore;
   private readonly owner: object;
+  private readonly openValues: OpenValues;
   private isActive = true;
   /** Nested parts that run now. */
   protected parts = 0;
   private readonly encoded = new EncodedValue();
 
-  constructor(pager: Pager, core: WriteCore, owner: object) {
+  constructor(pager: Pager, core: WriteCore, owner: object, openValues: OpenValues) {
     super();
     this.pager = pager;
     this.core = core;
     this.owner = owner;
+    this.openValues = openValues;
   }
 
   get id(): number {
@@ -181,6 +184,22 @@ export class WriteTransactionReader extends BaseReader implements WriteTransacti
       check: () => {
         this.requireActive();
         this.pager.pages.throwOnFault();
+      },
+      release: () => {},
+    };
+  }
+
+  protected hold<K, V>(definition: StoreDefinition<K, V>): ValueHold {
+    this.requireActive();
+    const { pager, core, openValues: values } = this;
+    return {
+      tree: core.tree(definition),
+      pager,
+      values,
+      share: undefined,
+      check: () => {
+        this.requireActive();
+        pager.pages.throwOnFault();
       },
       release: () => {},
     };

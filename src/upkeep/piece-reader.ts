@@ -1,6 +1,6 @@
 /**
- * The bytes of one piece given to `restore`, in order, whether it is a file or a stream of either
- * kind. What a stream fails with is thrown as it is.
+ * The bytes of one piece given to `restore`, or of the source of a `putStream`, in order, whether
+ * it is a file or a stream of either kind. What a stream fails with is thrown as it is.
  */
 
 import { type FileHandle, open } from 'node:fs/promises';
@@ -29,8 +29,9 @@ export class PieceReader {
   private waiting: Uint8Array[] = [];
   private waitingBytes = 0;
 
-  constructor(piece: BackupSource, index: number, signal: AbortSignal | undefined) {
-    this.name = `pieces[${index}]${typeof piece === 'string' ? ` (${piece})` : ''}`;
+  /** Throws TypeError when it is a web stream that is locked. */
+  constructor(piece: BackupSource, name: string, signal: AbortSignal | undefined) {
+    this.name = name;
     this.signal = signal;
     if (typeof piece === 'string') this.source = new FileBytes(piece);
     else if ('getReader' in piece) this.source = new WebBytes(piece, this.name);

@@ -40,7 +40,8 @@ export async function restore(
   try {
     // First of all: a stream that fails is listened to.
     pieces.forEach((piece, i) => {
-      readers.push(new PieceReader(piece, i, signal));
+      const name = `pieces[${i}]${typeof piece === 'string' ? ` (${piece})` : ''}`;
+      readers.push(new PieceReader(piece, name, signal));
     });
     signal?.throwIfAborted();
     await join(readers, new Progress(pieces, readers, options), target, signal);

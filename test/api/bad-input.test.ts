@@ -353,13 +353,6 @@ describe('reads and writes', () => {
       typeError('gather'),
     ],
     ['verify with a bad signal', () => db.verify(wrong({ signal: {} })), typeError('AbortSignal')],
-    ['view', () => store.view('kept'), coded('UNSUPPORTED', 'view')],
-    ['blob', () => store.blob('kept'), coded('UNSUPPORTED', 'blob')],
-    [
-      'putStream',
-      () => store.putStream('k', 1, new ReadableStream()),
-      coded('UNSUPPORTED', 'putStream'),
-    ],
     ['bulkLoad', () => store.bulkLoad([]), coded('UNSUPPORTED', 'bulkLoad')],
     ['watch', () => db.watch(store), coded('UNSUPPORTED', 'watch')],
     ['prefetch', () => db.prefetch(store), coded('UNSUPPORTED', 'prefetch')],

@@ -8,6 +8,7 @@ import { openFile } from '../../src/pager/open-file.ts';
 import { Pager } from '../../src/pager/pager.ts';
 import { Abandoned } from '../../src/transaction/abandoned.ts';
 import { LatestReader } from '../../src/transaction/latest.ts';
+import { OpenValues } from '../../src/transaction/open-values.ts';
 import { PinnedSnapshots } from '../../src/transaction/pinned-snapshot.ts';
 import { newTinyFile, openFresh } from '../support/fresh-database.ts';
 
@@ -35,7 +36,8 @@ test('the pages visited are a few times the depth, wherever in 20,000 entries', 
   const pager = new Pager(file, { lockTimeout: 1000, maxGrowth: 2, readOnly: true });
   try {
     // The reader behind the methods of a store, on a pager whose visits can be counted.
-    const reader = new LatestReader(pager, new PinnedSnapshots(pager), db, new Abandoned());
+    const pins = new PinnedSnapshots(pager);
+    const reader = new LatestReader(pager, pins, db, new Abandoned(), new OpenValues());
     const visits = (work: () => unknown): number => {
       reader.get(store, 0);
       const before = pager.pages.visits;

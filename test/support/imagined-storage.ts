@@ -3,7 +3,7 @@
  * moves, no faults of a mapping, and checksums as the addon makes them.
  */
 
-import { type FileStatus, native } from '../../src/pager/native.ts';
+import { type FileStatus, type NativeView, native } from '../../src/pager/native.ts';
 
 export abstract class ImaginedStorage {
   readonly writable = true;
@@ -40,6 +40,10 @@ export abstract class ImaginedStorage {
   }
   resident(_fileOffset: number, _lengthBytes: number): number {
     return 0;
+  }
+  willNeed(_fileOffset: number, _lengthBytes: number): void {}
+  view(_fileOffset: number, _lengthBytes: number, _released: () => void): NativeView {
+    throw new Error('nothing is mapped here');
   }
   hash(
     bytes: Uint8Array,

@@ -160,6 +160,9 @@ export class MemoryPages implements PageWriter {
     this.release(block);
   }
 
+  allocateStaged(): number {
+    throw new Error('nothing is staged here');
+  }
   allocateRun(value: Uint8Array, start: number, end: number): number {
     const length = end - start;
     const block = this.makeDirty(this.geometry.overflowPages(length), length);
