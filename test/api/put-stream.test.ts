@@ -240,16 +240,29 @@ describe('what fails puts nothing and leaves nothing', () => {
     await checkWhole(db);
   });
 
-  test('the database closed in the midst', async () => {
+  test('a signal, while the source gives nothing', async () => {
+    const store = bytesStore(openFresh(newPath()));
+    const source = new Readable({ read() {} });
+    const put = store.putStream('k', 3_000_000, source, { signal: AbortSignal.timeout(20) });
+    await expect(put).rejects.toMatchObject({ name: 'TimeoutError' });
+    expect(source.destroyed).toBe(true);
+  });
+
+  test('the database closed in the midst, after which little more is read', async () => {
     const db = openFresh(newPath());
     const store = bytesStore(db);
+    let given = 0;
+    async function* much(): AsyncGenerator<Uint8Array> {
+      for (; given < 200; given++) yield new Uint8Array(2 ** 20);
+    }
+    const source = Readable.from(much(), { objectMode: true, highWaterMark: 1 });
     const closing = { onProgress: () => void db.close() };
-    const source = nodeStream(value);
     await expectRefusal(
-      () => store.putStream('k', value.length, source, closing),
+      () => store.putStream('k', 200 * 2 ** 20, source, closing),
       coded('DATABASE_CLOSED'),
     );
     expect(source.destroyed).toBe(true);
+    expect(given).toBeLessThan(20);
   });
 
   test('a disk that is full', async () => {
