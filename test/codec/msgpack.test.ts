@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { EncodedValue } from '../../src/codec/codec.ts';
-import { createMsgpackFormat, msgpackValue } from '../../src/codec/msgpack.ts';
+import { msgpackValue } from '../../src/codec/msgpack.ts';
 import { ValueUnreadableError } from '../../src/errors.ts';
 import { values } from './arbitrary-values.ts';
 import { check } from './support.ts';
@@ -265,79 +265,4 @@ test("msgpackr's own buffer is small again after a large value", () => {
 test('texts that start with U+FEFF keep it', () => {
   const value = ['\uFEFF'.padEnd(100, 'x'), '\uFEFF'.padEnd(100, '\u00e9'), '\uFEFF'];
   expect(roundTrip(value)).toStrictEqual(value);
-});
-
-describe('with shared structures', () => {
-  function store(): { bytes: Uint8Array | undefined; loads: number; saves: number } {
-    return { bytes: undefined, loads: 0, saves: 0 };
-  }
-  function open(kept: ReturnType<typeof store>) {
-    return createMsgpackFormat({
-      load() {
-        kept.loads++;
-        return kept.bytes;
-      },
-      save(bytes) {
-        kept.saves++;
-        kept.bytes = bytes.slice();
-      },
-    });
-  }
-  const user = (i: number): unknown => ({
-    id: i,
-    name: `user ${i}`,
-    address: { city: 'London', lines: ['a'.repeat(200)] },
-  });
-
-  test('values name them, and another format reads them', () => {
-    const kept = store();
-    const [writer, reader] = [open(kept), open(kept)];
-    const encoded = [0, 1, 2].map((i) => {
-      writer.encode(user(i), out);
-      return out.bytes.slice(out.start, out.end);
-    });
-    expect(kept.saves).toBe(1);
-    expect(Buffer.from(encoded[1] as Uint8Array).includes('name')).toBe(false);
-    const back = encoded.map((bytes) => reader.read(bytes, 0, bytes.length));
-    expect(back).toStrictEqual([user(0), user(1), user(2)]);
-  });
-
-  test('two writers do not overwrite what the other one added', () => {
-    const kept = store();
-    const [one, two] = [open(kept), open(kept)];
-    const encoded: [unknown, Uint8Array][] = [];
-    const put = (format: typeof one, value: unknown): void => {
-      format.encode(value, out);
-      encoded.push([value, out.bytes.slice(out.start, out.end)]);
-    };
-    put(one, { a: 1 });
-    put(two, { b: 2 });
-    put(one, { c: 3 });
-    put(two, { d: { e: 4 } });
-    put(one, { b: 5, c: 6 });
-    for (const format of [one, two, open(kept)]) {
-      for (const [value, bytes] of encoded)
-        expect(format.read(bytes, 0, bytes.length)).toStrictEqual(value);
-    }
-  });
-
-  test('what was rolled back is saved anew after forgetStructures', () => {
-    const kept = store();
-    const writer = open(kept);
-    writer.encode({ a: 1 }, out);
-    kept.bytes = undefined; // the transaction was rolled back
-    writer.forgetStructures();
-    writer.encode({ a: 2 }, out);
-    const bytes = out.bytes.slice(out.start, out.end);
-    expect(open(kept).read(bytes, 0, bytes.length)).toStrictEqual({ a: 2 });
-  });
-
-  test('a value whose structures are missing is unreadable or a plain number, and never hangs', () => {
-    const kept = store();
-    const writer = open(kept);
-    writer.encode({ a: 'x'.repeat(300) }, out);
-    const bytes = out.bytes.slice(out.start, out.end);
-    kept.bytes = undefined;
-    expect(() => open(kept).read(bytes, 0, bytes.length)).toThrow(ValueUnreadableError);
-  });
 });
