@@ -2,6 +2,7 @@
 
 import { EncodedValue } from './codec/codec.ts';
 import type { PairFormat } from './codec/pair.ts';
+import type { EncodedShapes } from './codec/shape-encoder.ts';
 import type { Pager } from './pager/pager.ts';
 import type { Durability } from './pager/write-session.ts';
 import type { Blob } from './transaction/blob.ts';
@@ -28,7 +29,9 @@ import {
 } from './transaction/put-options.ts';
 import type { RangeOptions } from './transaction/range.ts';
 import { type Entry, unsupported } from './transaction/reader.ts';
+import { putShared, putSharedBytes } from './transaction/shared-put.ts';
 import { readValue, type StoreDefinition, type StoreRef } from './transaction/store-definition.ts';
+import type { StoreShapes } from './transaction/store-shapes.ts';
 import type { ValueView } from './transaction/value-view.ts';
 import type { WriteCore } from './transaction/write-core.ts';
 import type { WriteQueue } from './transaction/write-queue.ts';
@@ -135,6 +138,8 @@ export interface StoreHost {
 interface EncodedEntry {
   readonly bytes: Uint8Array;
   readonly keyLength: number;
+  /** Only with shared structures: what the value was encoded with. */
+  readonly shapes: EncodedShapes | undefined;
 }
 
 export class StoreHandle<K, V, D> implements StoreOf<K, V, D> {
@@ -247,9 +252,13 @@ export class StoreHandle<K, V, D> implements StoreOf<K, V, D> {
       const tree = core.tree(definition);
       const there = findLive(tree, definition, bytes, length);
       const terms = updateTerms(tree, definition, there);
-      const value = fn(there ? readValue(definition, tree.found) : undefined);
+      const value = fn(there ? readValue(definition, tree, tree.found) : undefined);
+      const { shapes } = definition;
       if (value === undefined) {
         removeEntry(core, definition, bytes, length, undefined);
+      } else if (shapes !== undefined) {
+        const encoded = new EncodedValue();
+        putShared(core, definition, shapes, bytes, length, value, encoded, terms, () => {});
       } else {
         const { encoded } = this;
         definition.encodeValue(value, encoded);
@@ -330,9 +339,11 @@ export class StoreHandle<K, V, D> implements StoreOf<K, V, D> {
     const { encoded } = this;
     if (definition.pairFormat !== undefined) {
       const bytes = this.encodePair(definition.pairFormat, key, value);
-      return { bytes, keyLength: bytes.length };
+      return { bytes, keyLength: bytes.length, shapes: undefined };
     }
-    definition.encodeValue(value, encoded);
+    const shapes =
+      definition.shapes === undefined ? undefined : this.encodeShared(definition.shapes, value);
+    if (shapes === undefined) definition.encodeValue(value, encoded);
     // Noted before the key's codec runs: it may be the user's, and put something else.
     const { bytes: valueBytes, start, end } = encoded;
     encoded.clear();
@@ -340,7 +351,15 @@ export class StoreHandle<K, V, D> implements StoreOf<K, V, D> {
     const bytes = new Uint8Array(keyLength + end - start);
     bytes.set(definition.key.bytes.subarray(0, keyLength));
     bytes.set(valueBytes.subarray(start, end), keyLength);
-    return { bytes, keyLength };
+    return { bytes, keyLength, shapes };
+  }
+
+  /** With the shapes that are known: new ones are added when the piece runs. */
+  private encodeShared(shapes: StoreShapes, value: V): EncodedShapes {
+    const { encoder } = shapes;
+    this.definition.requireValue(value);
+    encoder.list ??= this.host.latest.shapes(this.definition, shapes);
+    return encoder.encode(value, this.encoded);
   }
 }
 
@@ -350,6 +369,9 @@ function putEncoded<K, V>(
   entry: EncodedEntry,
   terms: PutTerms,
 ): boolean {
-  const { bytes, keyLength } = entry;
+  const { bytes, keyLength, shapes } = entry;
+  if (shapes !== undefined && definition.shapes !== undefined) {
+    return putSharedBytes(core, definition, definition.shapes, bytes, keyLength, shapes, terms);
+  }
   return putEntry(core, definition, bytes, keyLength, bytes, keyLength, bytes.length, terms);
 }

@@ -93,7 +93,7 @@ export class EntryIterator<K, V, T> implements IterableIterator<T> {
 
   /** The value that it stands at. */
   readValue(): V {
-    return readValue(this.definition, this.cursor!);
+    return readValue(this.definition, this.iteration!.tree, this.cursor!);
   }
 
   /** Both. The key's bytes are copied first: a codec may be the user's, and change the tree. */

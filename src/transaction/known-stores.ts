@@ -7,6 +7,7 @@ import { allRecords, catalogueKey } from './catalogue.ts';
 import type { LatestReader } from './latest.ts';
 import { StoreDefinition } from './store-definition.ts';
 import { checkStoreOptions, resolveStore, type StoreOptions } from './store-options.ts';
+import { isHidden, SHAPES_DESCRIPTION, SHAPES_PREFIX_BYTES, StoreShapes } from './store-shapes.ts';
 
 type Definition = StoreDefinition<unknown, unknown>;
 
@@ -27,6 +28,7 @@ export class KnownStores {
   private readonly owner: object;
   private readonly readOnly: boolean;
   private readonly definitions = new Map<string, Definition>();
+  private readonly shapes = new Map<string, StoreShapes>();
   /** Asked for, and not in the file yet. */
   private readonly pending = new Map<string, Definition>();
 
@@ -50,9 +52,17 @@ export class KnownStores {
       throw this.notFound(name, '. Leave out create: false to make it.');
     }
     const { formats, flags } = resolveStore(name, options, description);
-    const made: Definition = new StoreDefinition(this.owner, name, formats, flags, maxKeyBytes);
+    const shapes = (flags & STORE_FLAG.sharedStructures) === 0 ? undefined : this.shapesOf(name);
+    const { owner } = this;
+    const made: Definition = new StoreDefinition(owner, name, formats, flags, maxKeyBytes, shapes);
     if (description !== undefined) made.requireSame(description);
-    const longest = longestStoreName(geometry, made.description);
+    let longest = longestStoreName(geometry, made.description);
+    if (shapes !== undefined) {
+      longest = Math.min(
+        longest,
+        longestStoreName(geometry, SHAPES_DESCRIPTION) - SHAPES_PREFIX_BYTES,
+      );
+    }
     if (nameBytes > longest) throw new KeyTooLargeError(nameBytes, longest);
     const known = this.definitions.get(name);
     const definition = known !== undefined && sameFormats(known, made) ? known : made;
@@ -75,9 +85,9 @@ export class KnownStores {
   list(): StoreInfo[] {
     const roots = this.pager.readers.beginShort();
     try {
-      const recorded = allRecords(this.pager.pages, roots).map(({ name, description, root }) =>
-        info(name, description, root.entries),
-      );
+      const recorded = allRecords(this.pager.pages, roots)
+        .filter(({ name }) => !isHidden(name))
+        .map(({ name, description, root }) => info(name, description, root.entries));
       const names = new Set(recorded.map(({ name }) => name));
       const pending = [...this.pending.values()].filter(({ name }) => !names.has(name));
       return [...recorded, ...pending.map((d) => info(d.name, d.description, 0))];
@@ -96,6 +106,16 @@ export class KnownStores {
     for (const name of this.pending.keys()) {
       if (this.recorded(name) !== undefined) this.pending.delete(name);
     }
+  }
+
+  /** One for all definitions of the name: what one of them adds to the shapes the others know. */
+  private shapesOf(name: string): StoreShapes {
+    let shapes = this.shapes.get(name);
+    if (shapes === undefined) {
+      shapes = new StoreShapes(name);
+      this.shapes.set(name, shapes);
+    }
+    return shapes;
   }
 
   private recorded(name: string): StoreDescription | undefined {

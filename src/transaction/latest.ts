@@ -1,6 +1,7 @@
 /** Reads of the newest published snapshot: what the methods of a store do. */
 
 import { Tree } from '../btree/tree.ts';
+import type { ShapeList } from '../codec/shapes.ts';
 import { DatabaseClosedError } from '../errors.ts';
 import type { StoreDescription } from '../format/catalogue.ts';
 import type { Pager } from '../pager/pager.ts';
@@ -11,6 +12,7 @@ import type { OpenValues, ValueHold } from './open-values.ts';
 import { openTree, type PinnedSnapshots } from './pinned-snapshot.ts';
 import { BaseReader } from './reader.ts';
 import type { StoreDefinition } from './store-definition.ts';
+import type { StoreShapes } from './store-shapes.ts';
 
 export class LatestReader extends BaseReader {
   private readonly pager: Pager;
@@ -41,6 +43,16 @@ export class LatestReader extends BaseReader {
     try {
       const catalogue = new Tree(pager.pages, catalogueRoot(pager.pages, roots));
       return findRecord(catalogue, name, key)?.description;
+    } finally {
+      this.leave();
+    }
+  }
+
+  /** The shapes of a store with shared structures in the newest snapshot. */
+  shapes<K, V>(definition: StoreDefinition<K, V>, shapes: StoreShapes): ShapeList {
+    const tree = this.enter(definition);
+    try {
+      return shapes.listOf(tree);
     } finally {
       this.leave();
     }
@@ -112,6 +124,7 @@ export class LatestReader extends BaseReader {
       }
       // The object stays the same, so that the engine's inline caches do.
       latest.tree.reset(fresh.root);
+      definition.shapes?.turn(latest.tree, fresh);
       latest.id = roots.id;
       return latest.tree;
     } finally {

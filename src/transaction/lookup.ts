@@ -29,7 +29,7 @@ export function getValue<K, V>(
   definition: StoreDefinition<K, V>,
   key: K,
 ): V | undefined {
-  return lookUp(tree, definition, key) ? readValue(definition, tree.found) : undefined;
+  return lookUp(tree, definition, key) ? readValue(definition, tree, tree.found) : undefined;
 }
 
 /** The entry with those bytes as its key in the tree. */

@@ -9,6 +9,7 @@ import type { Pager } from '../pager/pager.ts';
 import type { SnapshotRoots } from '../pager/snapshot.ts';
 import { catalogueRoot, findRecord } from './catalogue.ts';
 import type { StoreDefinition } from './store-definition.ts';
+import { SnapshotShapes, type StoreShapes } from './store-shapes.ts';
 
 /** The tree of a store in a snapshot; empty when the store is not there yet. */
 export function openTree(
@@ -19,7 +20,17 @@ export function openTree(
   const catalogue = new Tree(pager.pages, catalogueRoot(pager.pages, roots));
   const record = findRecord(catalogue, definition.name, definition.catalogueKey);
   if (record !== undefined) definition.requireSame(record.description);
-  return new Tree(pager.pages, record?.root ?? EMPTY_ROOT);
+  const tree = new Tree(pager.pages, record?.root ?? EMPTY_ROOT);
+  const { shapes } = definition;
+  if (shapes !== undefined) shapes.follow(tree, shapesIn(catalogue, shapes));
+  return tree;
+}
+
+function shapesIn(catalogue: Tree, shapes: StoreShapes): SnapshotShapes {
+  const record = findRecord(catalogue, shapes.name, shapes.catalogueKey);
+  if (record === undefined) return new SnapshotShapes(shapes, undefined);
+  shapes.requireOurs(record);
+  return new SnapshotShapes(shapes, new Tree(catalogue.pages, record.root));
 }
 
 /** A snapshot that is kept, with the trees opened on it. */

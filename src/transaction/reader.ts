@@ -120,7 +120,7 @@ export abstract class BaseReader implements Reader {
       // Noted before the value is read: its codec may be the user's and come back to this tree.
       const version = definition.versions ? tree.found.version : undefined;
       const expires = tree.found.expiry || undefined;
-      return { key, value: readValue(definition, tree.found), version, expires };
+      return { key, value: readValue(definition, tree, tree.found), version, expires };
     } finally {
       this.leave();
     }
@@ -334,7 +334,7 @@ function entryAt<K, V>(
   const key = new Uint8Array(tree.pages.geometry.maxKeyBytes);
   const length = tree.found.copyKey(key);
   // The value first: the key's codec may be the user's and come back to this tree.
-  const value = readValue(definition, tree.found);
+  const value = readValue(definition, tree, tree.found);
   return [readKey(definition, key, length), value];
 }
 

@@ -28,6 +28,7 @@ import type { ListedReader } from '../pager/readers.ts';
 import type { SnapshotRoots } from '../pager/snapshot.ts';
 import type { CommitCounts } from '../pager/write-session.ts';
 import { allRecords } from './catalogue.ts';
+import { isHidden } from './store-shapes.ts';
 
 /** Sizes in bytes, ages in milliseconds. */
 export interface DatabaseStats {
@@ -107,10 +108,9 @@ export function collectStats(
     // It may have moved on since.
     durableTransaction: Math.min(roots.id, pager.durableTransaction),
     readers: space.readers,
-    stores: allRecords(pager.pages, roots).map(({ name, root }) => ({
-      name,
-      ...treeStats(pager.pages, root, roots.filePages),
-    })),
+    stores: allRecords(pager.pages, roots)
+      .filter(({ name }) => !isHidden(name))
+      .map(({ name, root }) => ({ name, ...treeStats(pager.pages, root, roots.filePages) })),
     commits,
     open,
     mapping,

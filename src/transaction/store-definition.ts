@@ -11,6 +11,7 @@ import type { PairFormat } from '../codec/pair.ts';
 import { StoreMismatchError } from '../errors.ts';
 import { STORE_FLAG, STORE_FLAG_NAMES, type StoreDescription } from '../format/catalogue.ts';
 import { catalogueKey } from './catalogue.ts';
+import type { StoreShapes } from './store-shapes.ts';
 
 /** A store, as transactions and snapshots take it: made by `db.store` only. */
 export interface StoreRef<K, V> {
@@ -48,6 +49,8 @@ export class StoreDefinition<K, V> {
   /** Entries have a version; entries may expire. */
   readonly versions: boolean;
   readonly expires: boolean;
+  /** Only with shared structures: what is known of them, the same for all of the store's name. */
+  readonly shapes: StoreShapes | undefined;
   readonly description: StoreDescription;
   /** The longest key of its tree, in bytes. */
   readonly maxKeyBytes: number;
@@ -64,6 +67,7 @@ export class StoreDefinition<K, V> {
     formats: StoreFormats<K, V>,
     flags: number,
     maxKeyBytes: number,
+    shapes?: StoreShapes,
   ) {
     this.owner = owner;
     this.name = name;
@@ -72,6 +76,7 @@ export class StoreDefinition<K, V> {
     this.pairFormat = formats.pairs;
     this.versions = (flags & STORE_FLAG.versions) !== 0;
     this.expires = (flags & STORE_FLAG.expires) !== 0;
+    this.shapes = shapes;
     this.description = { key: formats.keys.name, value: formats.values.name, flags };
     this.catalogueKey = catalogueKey(name);
     this.maxKeyBytes = maxKeyBytes;
@@ -134,9 +139,13 @@ export function readKey<K, V>(
   return keyFormat.read(bytes, 0, end);
 }
 
-/** The value of the entry that a tree or cursor stands at. */
-export function readValue<K, V>(definition: StoreDefinition<K, V>, found: EntryView): V {
-  const { valueFormat, pairFormat } = definition;
+/** The value of the entry that a tree of the store, or a cursor on it, stands at. */
+export function readValue<K, V>(
+  definition: StoreDefinition<K, V>,
+  tree: Tree,
+  found: EntryView,
+): V {
+  const { valueFormat, pairFormat, shapes } = definition;
   if (pairFormat !== undefined) {
     const pair = new Uint8Array(found.keyLength);
     const length = found.copyKey(pair);
@@ -144,6 +153,12 @@ export function readValue<K, V>(definition: StoreDefinition<K, V>, found: EntryV
   }
   found.loadValue();
   const { valueSegment, valueStart, valueEnd } = found;
+  if (shapes !== undefined) {
+    // Looking at the shapes turns the tree's pages to another segment, but not what was found.
+    const value = shapes.listOf(tree).read(valueSegment.bytes, valueStart, valueEnd);
+    if (valueSegment.isCopy) found.letGoOfCopy();
+    return value as V;
+  }
   if (valueSegment.isCopy) found.letGoOfCopy();
   if (valueSegment.isCopy && valueFormat.adopt !== undefined) {
     const { bytes } = valueSegment;

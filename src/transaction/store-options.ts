@@ -14,9 +14,10 @@ import type {
 import { PairFormat, pairedValues } from '../codec/pair.ts';
 import { isKeyCodecName, isValueCodecName, keyFormat, valueFormat } from '../codec/registry.ts';
 import { isWellFormed } from '../codec/utf8.ts';
-import { StoreMismatchError, UnsupportedError } from '../errors.ts';
+import { CorruptionError, StoreMismatchError } from '../errors.ts';
 import { STORE_FLAG, STORE_FLAG_NAMES, type StoreDescription } from '../format/catalogue.ts';
 import { requireSameFlags, type StoreFormats } from './store-definition.ts';
+import { isHidden } from './store-shapes.ts';
 
 /** The keys of a store whose key codec is C. */
 export type KeyOf<C> = C extends KeyCodecName ? KeyTypes[C] : C extends KeyCodec<infer K> ? K : Key;
@@ -44,6 +45,10 @@ export interface StoreOptions<K, V> {
   versions?: boolean;
   /** Entries may expire: see PutOptions. false */
   expires?: boolean;
+  /**
+   * The lists of property names of objects are kept once for all values, not with each of them:
+   * smaller values, which are read faster. For 'msgpack' values. false
+   */
   sharedStructures?: boolean;
   /** true; false: STORE_NOT_FOUND when the store is absent. */
   create?: boolean;
@@ -63,6 +68,12 @@ const NAMES: readonly string[] = [
 export function checkStoreName(name: unknown): asserts name is string {
   if (typeof name !== 'string' || name === '') {
     throw new TypeError(`A store's name must be a non-empty string, got ${String(name)}.`);
+  }
+  if (isHidden(name)) {
+    throw new TypeError(
+      `A store's name must not begin with U+0000, got ${JSON.stringify(name)}: such names are of ` +
+        'the engine.',
+    );
   }
   if (!isWellFormed(name)) {
     throw new TypeError(`A store's name has a lone surrogate: ${JSON.stringify(name)}.`);
@@ -84,11 +95,6 @@ export function checkStoreOptions(name: unknown, options: object | undefined): v
     if (typeof value !== 'boolean') {
       throw new TypeError(`${option} must be true or false, got ${String(value)}.`);
     }
-    if (option === 'sharedStructures' && value) {
-      throw new UnsupportedError(
-        `Stores with ${option}: true are not supported by this version of coppice yet.`,
-      );
-    }
   }
 }
 
@@ -106,6 +112,7 @@ export function resolveStore(
 ): ResolvedStore {
   const flags = flagsOf(options, recorded?.flags ?? 0);
   if (recorded !== undefined) requireSameFlags(name, recorded.flags, flags);
+  if ((flags & STORE_FLAG.sharedStructures) !== 0) requireSharing(name, options, recorded, flags);
   const { key, value } = options ?? {};
   const recordedKey = recorded?.key ?? 'tuple';
   if (key === undefined && !isKeyCodecName(recordedKey)) {
@@ -131,6 +138,29 @@ function flagsOf(options: StoreOptions<unknown, unknown> | undefined, recorded: 
     if (given ?? (recorded & STORE_FLAG[flag]) !== 0) flags |= STORE_FLAG[flag];
   }
   return flags;
+}
+
+/** Structures are shared by 'msgpack' values alone. */
+function requireSharing(
+  name: string,
+  options: StoreOptions<unknown, unknown> | undefined,
+  recorded: StoreDescription | undefined,
+  flags: number,
+): void {
+  const multi = (flags & STORE_FLAG.multi) !== 0;
+  if (recorded !== undefined && (multi || recorded.value !== 'msgpack')) {
+    const what = multi ? 'has multi' : `holds '${recorded.value}' values`;
+    throw new CorruptionError(
+      0,
+      `The catalogue's record of store "${name}" says that it shares structures and ${what}.`,
+    );
+  }
+  const { value = 'msgpack' } = options ?? {};
+  if (!multi && (value === 'msgpack' || recorded !== undefined)) return;
+  throw new TypeError(
+    "sharedStructures: true is for 'msgpack' values, but store " +
+      `"${name}" was to have ${multi ? 'multi: true' : 'other ones'}.`,
+  );
 }
 
 function plainValues(

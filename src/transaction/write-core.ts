@@ -11,12 +11,13 @@ import { assert } from '../assert.ts';
 import type { Scratch } from '../btree/scratch.ts';
 import { WritableTree } from '../btree/writable-tree.ts';
 import type { TreeRoot } from '../format/catalogue.ts';
-import { EMPTY_ROOT, encodeRecord, leafFlagsOf } from '../format/catalogue.ts';
+import { EMPTY_ROOT, encodeRecord, leafFlagsOf, STORE_FLAG } from '../format/catalogue.ts';
 import { PAGE_FLAG } from '../format/page-header.ts';
 import type { Savepoint } from '../pager/write-pages.ts';
 import type { WriteSession } from '../pager/write-session.ts';
-import { catalogueRoot, findRecord, type StoreRecord } from './catalogue.ts';
+import { catalogueKey, catalogueRoot, findRecord, type StoreRecord } from './catalogue.ts';
 import type { StoreDefinition } from './store-definition.ts';
+import { type StoreShapes, shapesName } from './store-shapes.ts';
 
 type Definition = StoreDefinition<unknown, unknown>;
 /** What the catalogue has to know of a store that changed. */
@@ -67,6 +68,16 @@ export class WriteCore {
   /** The store's tree. A store that is not in the file yet is made by the commit. */
   tree<K, V>(definition: StoreDefinition<K, V>): WritableTree {
     return this.store(definition as Definition).tree;
+  }
+
+  /** The tree of the shapes of a store. It is made by the commit, when any are in it. */
+  shapesTree(shapes: StoreShapes): WritableTree {
+    const { name } = shapes;
+    const open = this.stores.get(name);
+    if (open !== undefined) return open.tree;
+    const record = this.record(name, shapes.catalogueKey);
+    if (record !== undefined) shapes.requireOurs(record);
+    return this.open(shapes, record?.root ?? EMPTY_ROOT, record).tree;
   }
 
   /** What comes now is another callback or single call: it gives versions of its own. */
@@ -131,6 +142,16 @@ export class WriteCore {
   /** Removes a store with all its entries. Returns whether it was there. */
   dropStore(name: string, key: Uint8Array): boolean {
     this.droppedNames.add(name);
+    this.dropShapes(name);
+    return this.drop(name, key);
+  }
+
+  private dropShapes(store: string): void {
+    const name = shapesName(store);
+    this.drop(name, catalogueKey(name));
+  }
+
+  private drop(name: string, key: Uint8Array): boolean {
     const record = this.record(name, key);
     const open = this.stores.get(name);
     if (open === undefined && record === undefined) return false;
@@ -165,11 +186,19 @@ export class WriteCore {
         this.store(definition);
       }
     }
+    const isMade = ({ recorded, tree, definition }: OpenStore): boolean =>
+      recorded !== undefined || tree.root.page !== 0 || wanted.has(definition.name);
+    for (const store of [...this.stores.values()]) {
+      const { name, description } = store.definition;
+      if ((description.flags & STORE_FLAG.sharedStructures) === 0 || isMade(store)) continue;
+      // Nobody would ever drop them.
+      this.dropShapes(name);
+    }
     for (const store of this.stores.values()) {
       const { root } = store.tree;
       const { recorded, definition } = store;
       if (recorded !== undefined && sameRoot(recorded, root)) continue;
-      if (recorded === undefined && root.page === 0 && !wanted.has(definition.name)) continue;
+      if (!isMade(store)) continue;
       const bytes = encodeRecord(definition.description, root);
       const key = definition.catalogueKey;
       this.catalogue.put(key, key.length, bytes, 0, bytes.length);
@@ -219,14 +248,23 @@ export class WriteCore {
 
   private store(definition: Definition): OpenStore {
     const open = this.stores.get(definition.name);
+    // Two definitions of one name are two `db.store` calls with the same codecs.
+    if (open?.definition === definition) return open;
     if (open !== undefined) {
-      // Two definitions of one name are two `db.store` calls with the same codecs.
-      if (open.definition !== definition) definition.requireSame(open.definition.description);
+      definition.requireSame(open.definition.description);
+      this.showShapes(definition, open.tree);
       return open;
     }
     const record = this.record(definition.name, definition.catalogueKey);
     if (record !== undefined) definition.requireSame(record.description);
-    return this.open(definition, record?.root ?? EMPTY_ROOT, record);
+    const store = this.open(definition, record?.root ?? EMPTY_ROOT, record);
+    this.showShapes(definition, store.tree);
+    return store;
+  }
+
+  private showShapes({ shapes }: Definition, tree: WritableTree): void {
+    // The tree of the shapes is asked for each time: a part that is undone may put it in question.
+    shapes?.follow(tree, { list: () => shapes.load(this.shapesTree(shapes)) });
   }
 
   private open(definition: Recorded, root: TreeRoot, record: StoreRecord | undefined): OpenStore {

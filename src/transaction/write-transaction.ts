@@ -27,6 +27,7 @@ import {
 } from './put-options.ts';
 import type { RangeOptions } from './range.ts';
 import { BaseReader, type Reader } from './reader.ts';
+import { putShared } from './shared-put.ts';
 import { readValue, type StoreDefinition, type StoreRef } from './store-definition.ts';
 import { checkStoreName } from './store-options.ts';
 import type { WriteCore } from './write-core.ts';
@@ -125,7 +126,7 @@ export class WriteTransactionReader extends BaseReader implements WriteTransacti
     const tree = this.core.tree(definition);
     const there = lookUp(tree, definition, key);
     const terms = updateTerms(tree, definition, there);
-    const value = fn(there ? readValue(definition, tree.found) : undefined);
+    const value = fn(there ? readValue(definition, tree, tree.found) : undefined);
     if (value !== undefined) this.putWith(definition, key, value, terms);
     else if (there) this.remove(store, key);
     return value;
@@ -221,6 +222,22 @@ export class WriteTransactionReader extends BaseReader implements WriteTransacti
     if (pairFormat !== undefined) {
       const length = buffer.encode(pairFormat, [key, definition.requireValue(value)]);
       return putEntry(core, definition, buffer.bytes, length, buffer.bytes, 0, 0, terms);
+    }
+    if (definition.shapes !== undefined) {
+      const length = buffer.encode(definition.keyFormat, key);
+      const bytes = buffer.bytes.slice(0, length);
+      definition.requireValue(value);
+      return putShared(
+        core,
+        definition,
+        definition.shapes,
+        bytes,
+        length,
+        value,
+        encoded,
+        terms,
+        () => this.requireActive(),
+      );
     }
     // The value first: its codec may be the user's and read other keys.
     definition.encodeValue(value, encoded);

@@ -118,7 +118,13 @@ describe('db.store', () => {
       typeError("'json'", 'no order', 'tuple'),
     ],
     ['versions: "yes"', 's', { versions: 'yes' }, typeError('versions', 'yes')],
-    ['sharedStructures', 's', { sharedStructures: true }, coded('UNSUPPORTED', 'sharedStr')],
+    [
+      'sharedStructures of values that have none',
+      's',
+      { sharedStructures: true, value: 'json' },
+      typeError('sharedStructures', "'msgpack'"),
+    ],
+    ['a name of the engine', '\0s', undefined, typeError('U+0000')],
     ['multi: 1', 's', { multi: 1 }, typeError('multi', '1')],
   ];
   for (const [what, store, options, refusal] of cases) {
