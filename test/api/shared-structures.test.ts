@@ -3,7 +3,13 @@
 import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { MOST_SHAPES } from '../../src/codec/shapes.ts';
-import { type Database, KeyTooLargeError, type Snapshot, type Store } from '../../src/index.ts';
+import {
+  type Database,
+  type KeyCodec,
+  KeyTooLargeError,
+  type Snapshot,
+  type Store,
+} from '../../src/index.ts';
 import { values } from '../codec/arbitrary-values.ts';
 import { check } from '../codec/support.ts';
 import { newPath, newTinyFile, openFresh } from '../support/fresh-database.ts';
@@ -216,6 +222,40 @@ describe('states', () => {
       }
     }
   });
+});
+
+test('two store objects of one name know of each other, also of what was undone', async () => {
+  const db = openFresh(':memory:', MEMORY);
+  const codec = (): KeyCodec<number> => ({
+    name: 'byte',
+    encode(key, target, offset) {
+      if (offset >= target.length) return -1;
+      target[offset] = key;
+      return offset + 1;
+    },
+    decode: (bytes) => bytes[0]!,
+  });
+  const [one, two] = [codec(), codec()].map((key) =>
+    db.store('s', { key, sharedStructures: true }),
+  ) as [Shared, Shared];
+  await one.put(0, flat(0));
+  await db.write((tx) => {
+    for (let round = 1; round < 9; round++) {
+      const undone = (): void => {
+        tx.nested(() => {
+          tx.put(one, round, flat(round));
+          throw new Error('no');
+        });
+      };
+      expect(undone).toThrow('no');
+      tx.nested(() => tx.put(two, round, flat(10 + round)));
+      expect(tx.get(one, round)).toEqual(flat(10 + round));
+      tx.put(one, 20 + round, flat(20 + round));
+      expect(tx.get(two, 20 + round)).toEqual(flat(20 + round));
+    }
+  });
+  for (const [i, value] of one.range({ gt: 20 })) expect(value).toEqual(flat(i));
+  expect(two.get(5)).toEqual(flat(15));
 });
 
 describe('what is undone takes its shapes with it', () => {

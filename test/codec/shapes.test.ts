@@ -10,6 +10,7 @@ import { ShapeEncoder } from '../../src/codec/shape-encoder.ts';
 import {
   isShareable,
   MOST_NAMES,
+  MOST_NAMES_TOGETHER,
   MOST_SHAPES,
   NO_SHAPES,
   ShapeList,
@@ -188,6 +189,18 @@ describe('which shapes are shared', () => {
     const store = newStore();
     store.put({ table: Object.fromEntries(names(100).map((name) => [name, { id: 1 }])) });
     expect(store.list.shapes.map(({ names: own }) => own)).toEqual([['table'], ['id']]);
+  });
+
+  test('no more names than together have room', () => {
+    const store = newStore();
+    const names = (i: number): object =>
+      Object.fromEntries(Array.from({ length: MOST_NAMES }, (_, j) => [`n${i}_${j}`, j]));
+    const count = MOST_NAMES_TOGETHER / MOST_NAMES;
+    const list = Array.from({ length: count + 1 }, (_, i) => names(i));
+    expect(store.read(store.put(list))).toStrictEqual(list);
+    expect(store.list.nameCount).toBe(MOST_NAMES_TOGETHER);
+    expect(store.read(store.put([flat(1), list[0]]))).toStrictEqual([flat(1), list[0]]);
+    expect(store.list.length).toBe(count);
   });
 
   test('an encoder that may not add says what it would', () => {
