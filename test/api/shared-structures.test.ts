@@ -10,10 +10,17 @@ import {
   type Snapshot,
   type Store,
 } from '../../src/index.ts';
+import { SHAPES_DESCRIPTION } from '../../src/transaction/store-shapes.ts';
 import { values } from '../codec/arbitrary-values.ts';
 import { check } from '../codec/support.ts';
 import { newPath, newTinyFile, openFresh } from '../support/fresh-database.ts';
-import { recordShapesAs, removeShape, shapesIn, writeShape } from '../support/shape-trees.ts';
+import {
+  inCore,
+  recordShapesAs,
+  removeShape,
+  shapesIn,
+  writeShape,
+} from '../support/shape-trees.ts';
 import { coded, expectRefusal, typeError } from './refusal.ts';
 
 const MEMORY = { durability: 'manual' } as const;
@@ -241,13 +248,18 @@ test('two store objects of one name know of each other, also of what was undone'
   await one.put(0, flat(0));
   await db.write((tx) => {
     for (let round = 1; round < 9; round++) {
-      const undone = (): void => {
-        tx.nested(() => {
-          tx.put(one, round, flat(round));
-          throw new Error('no');
-        });
+      const undo = (store: Shared, i: number): void => {
+        const part = (): void => {
+          tx.nested(() => {
+            tx.put(store, round, flat(i));
+            throw new Error('no');
+          });
+        };
+        expect(part).toThrow('no');
       };
-      expect(undone).toThrow('no');
+      // The pages of what is undone are used again, in another order each time.
+      undo(one, round);
+      for (let i = 0; i < round % 4; i++) undo(two, 40 + i);
       tx.nested(() => tx.put(two, round, flat(10 + round)));
       expect(tx.get(one, round)).toEqual(flat(10 + round));
       tx.put(one, 20 + round, flat(20 + round));
@@ -256,6 +268,22 @@ test('two store objects of one name know of each other, also of what was undone'
   });
   for (const [i, value] of one.range({ gt: 20 })) expect(value).toEqual(flat(i));
   expect(two.get(5)).toEqual(flat(15));
+});
+
+test('a transaction that has opened the tree for compaction reads the values', async () => {
+  const db = openFresh(':memory:', MEMORY);
+  const store = sharing(db);
+  await store.put(1, user(1));
+  const compacting = inCore(db, (core) => {
+    core.treeNamed('s', store.definition.catalogueKey);
+  });
+  const written = db.write((tx) => {
+    expect(tx.get(store, 1)).toEqual(user(1));
+    tx.put(store, 2, flat(2));
+    expect(tx.get(store, 2)).toEqual(flat(2));
+  });
+  await Promise.all([compacting, written]);
+  expect(store.get(2)).toEqual(flat(2));
 });
 
 describe('what is undone takes its shapes with it', () => {
@@ -607,6 +635,14 @@ describe('damage', () => {
     await store.put(1, user(1));
     await recordShapesAs(db, 's', { key: 'string', value: 'json', flags: 0 });
     await expectRefusal(() => store.get(1), coded('CORRUPTION', '"s"'));
+    await recordShapesAs(db, 's', SHAPES_DESCRIPTION);
+    expect(store.get(1)).toEqual(user(1));
+    for (const entries of [1, 3, 10_000, 2 ** 40]) {
+      await recordShapesAs(db, 's', SHAPES_DESCRIPTION, entries);
+      await expectRefusal(() => store.get(1), coded('CORRUPTION', '"s"'));
+    }
+    await recordShapesAs(db, 's', SHAPES_DESCRIPTION, 2);
+    expect(store.get(1)).toEqual(user(1));
     expect(await db.dropStore('s')).toBe(true);
   });
 });

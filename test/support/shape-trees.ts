@@ -8,7 +8,8 @@ import { shapesName } from '../../src/transaction/store-shapes.ts';
 import type { WriteCore } from '../../src/transaction/write-core.ts';
 import type { WriteQueue } from '../../src/transaction/write-queue.ts';
 
-function inCore<R>(db: Database, run: (core: WriteCore) => R): Promise<R> {
+/** Runs `run` as a piece of the group that is queued now. */
+export function inCore<R>(db: Database, run: (core: WriteCore) => R): Promise<R> {
   const { queue } = db as unknown as { queue: WriteQueue };
   return queue.add({ run, undoable: true, bytes: 0, durability: 'manual' });
 }
@@ -58,16 +59,17 @@ export function writeShape(
   });
 }
 
-/** Writes another record for the tree, with its root. */
+/** Writes another record for the tree, with its root, and so many entries. */
 export function recordShapesAs(
   db: Database,
   store: string,
   description: StoreDescription,
+  entries?: number,
 ): Promise<void> {
   const key = catalogueKey(shapesName(store));
   return inCore(db, (core) => {
     const { root } = core.treeNamed(shapesName(store), key)!;
-    const bytes = encodeRecord(description, { ...root });
+    const bytes = encodeRecord(description, { ...root, entries: entries ?? root.entries });
     core.catalogueTree.put(key, key.length, bytes, 0, bytes.length);
   });
 }
