@@ -39,6 +39,8 @@ type BoundPairs = Pick<
   | 'sample'
 >;
 
+/** So few that a pair is met again. */
+const VALUES = 6;
 const KEYS = ['', 'a', 'a\u0000', 'ab', 'b', 'é', '\u{10000}', 'z'];
 
 /** Of an entry that `getEntry` does not give. */
@@ -100,7 +102,7 @@ export class PairsWorld {
         break;
       case 'putMany': {
         const entries = Array.from({ length: 1 + (c % 20) }, (_, i) => {
-          return [KEYS[(a + (i >> 2)) % KEYS.length]!, (b + i * 3) % 40] as const;
+          return [KEYS[(a + (i >> 2)) % KEYS.length]!, (b + i * 3) % VALUES] as const;
         });
         same(await store.putMany(entries), entries.length, 'putMany');
         const written = new Set<string>();
@@ -138,7 +140,7 @@ export class PairsWorld {
         await this.write(a, b, c, d);
         break;
       case 'time':
-        this.now += a % 30;
+        this.now += a % 20;
         break;
       case 'look':
         look(store, model, key, b, c);
@@ -180,14 +182,14 @@ export class PairsWorld {
     b: number,
     c: number,
   ): Promise<void> {
-    const value = b % 40;
+    const value = b % VALUES;
     const there = model.find(key, value);
     const options: PutOptions = {};
     let expires = 0;
-    if (model.kind.options.expires === true && c % 3 === 1) {
-      if (c % 2 === 0) options.expireIn = b % 50;
-      else options.expireAt = this.now + (b % 50) - 10;
-      expires = c % 2 === 0 ? this.now + (b % 50) : this.now + (b % 50) - 10;
+    if (model.kind.options.expires === true && c % 3 !== 2) {
+      if (c % 2 === 0) options.expireIn = b % 90;
+      else options.expireAt = this.now + (b % 90) - 10;
+      expires = c % 2 === 0 ? this.now + (b % 90) : this.now + (b % 90) - 10;
     }
     let isAllowed = true;
     if (c % 5 === 0) {
@@ -202,6 +204,7 @@ export class PairsWorld {
     if (!isAllowed || (there !== undefined && store.name === 'pairs')) return;
     model.put({ key, value, expires, version: 0 });
     this.noteVersions(store, model);
+    look(store, model, key, b, c);
   }
 
   private async remove(
@@ -211,7 +214,7 @@ export class PairsWorld {
     b: number,
     c: number,
   ): Promise<void> {
-    const value = b % 40;
+    const value = b % VALUES;
     if (!model.isMulti || c % 2 === 0) {
       const there = model.of(key).length > 0;
       same(await store.remove(key), there, 'remove of a key');
@@ -240,7 +243,7 @@ export class PairsWorld {
     c: number,
   ): Promise<void> {
     const there = model.of(key)[0];
-    const value = c % 4 === 0 ? undefined : b % 40;
+    const value = c % 4 === 0 ? undefined : b % VALUES;
     const result = await store.update(key, (old) => {
       same(old, there?.value, 'the old value');
       return value;
@@ -250,6 +253,7 @@ export class PairsWorld {
     else {
       model.put({ key, value, expires: there?.expires ?? 0, version: 0 });
       this.noteVersions(store, model);
+      look(store, model, key, b, c);
     }
   }
 
@@ -261,7 +265,7 @@ export class PairsWorld {
         const { name } = PAIR_KINDS[(d + from + i) % PAIR_KINDS.length]!;
         const [store, model] = [this.stores.get(name)!, into.get(name)!];
         const key = KEYS[(a + i) % KEYS.length]!;
-        const value = (b + i * 7) % 40;
+        const value = (b + i * 7) % VALUES;
         if ((c + i) % 3 === 0) {
           same(tx.remove(store, key), model.of(key).length > 0, 'remove in a transaction');
           model.remove((entry) => entry.key === key);
@@ -326,7 +330,8 @@ export class PairsWorld {
   }
 
   private async putLarge(key: string, b: number, c: number): Promise<void> {
-    const size = (b * this.setting.large) >> 5;
+    // Two sizes mostly, so that the pages of one that was replaced are taken by the next.
+    const size = b % 4 === 0 ? (b * this.setting.large) >> 5 : this.setting.large * (1 + (b % 2));
     const bytes = new Uint8Array(size);
     for (let i = 0; i < size; i++) bytes[i] = (i * 7 + c) & 0xff;
     if (c % 2 === 0) await this.large.put(key, bytes);
@@ -346,10 +351,17 @@ export class PairsWorld {
     if (bytes === undefined) return;
     // Its own: nobody else sees it.
     if (c % 3 === 0) view?.bytes.fill(c);
-    this.held.push({ bytes, view: c % 3 === 0 ? undefined : view, blob });
-    if (c % 3 === 0) view?.dispose();
+    // One of them: each keeps its value by itself.
+    if (c % 2 === 0 || c % 3 === 0) {
+      view?.dispose();
+      this.held.push({ bytes, view: undefined, blob });
+    } else {
+      blob?.dispose();
+      this.held.push({ bytes, view, blob: undefined });
+    }
   }
 
+  /** Looks once more, after all that happened since. */
   private letGoOf({ bytes, view, blob }: (typeof this.held)[number]): void {
     const [from, to] = [bytes.length >> 2, bytes.length >> 1];
     if (view !== undefined) same(Buffer.compare(view.bytes, bytes), 0, 'a view that was held');
@@ -395,7 +407,6 @@ export class PairsWorld {
 /** One key, and a range, in all forms. */
 function look(from: BoundPairs, model: ModelPairs, key: string, b: number, c: number): void {
   const of = model.of(key);
-  const value = b % 40;
   const what = `${model.kind.name} ${JSON.stringify(key)}`;
   const values = of.map((entry) => entry.value);
   same(from.get(key), values[0], `${what} get`);
@@ -407,8 +418,10 @@ function look(from: BoundPairs, model: ModelPairs, key: string, b: number, c: nu
   const version = of[0]?.version ?? 0;
   if (version > 0) same(entry?.version, version, `${what} version`);
   if (model.isMulti) {
-    same(from.has(key, value), model.find(key, value) !== undefined, `${what} has a pair`);
-    const [low, high] = [c % 40, (c * 3) % 40];
+    for (let v = 0; v < VALUES; v++) {
+      same(from.has(key, v), model.find(key, v) !== undefined, `${what} has ${v}`);
+    }
+    const [low, high] = [c % VALUES, (c * 3) % VALUES];
     const reverse = b % 2 === 0;
     const expected = values.filter((v) => v >= low && v < high);
     if (reverse) expected.reverse();
@@ -493,6 +506,8 @@ const STEPS = [
   'remove',
   'remove',
   'update',
+  'update',
+  'update',
   'removeRange',
   'clear',
   'write',
@@ -504,6 +519,8 @@ const STEPS = [
   'snapshot',
   'putLarge',
   'putLarge',
+  'putLarge',
+  'hold',
   'hold',
   'hold',
   'compact',
