@@ -1,15 +1,21 @@
 /** Types follow from the codecs: checked by the compiler, which npm test runs first. */
 
+import type { Readable } from 'node:stream';
 import { describe, expectTypeOf, test } from 'vitest';
 import type {
+  Blob,
   Database,
   Entry,
   Key,
   KeyCodec,
   Lazy,
+  ManualTransaction,
+  RangeOptions,
+  RemoveOptions,
   Snapshot,
   Store,
   ValueCodec,
+  ValueView,
   WriteTransaction,
 } from '../../src/index.ts';
 import { openFresh } from '../support/fresh-database.ts';
@@ -53,6 +59,51 @@ describe('db.store', () => {
       Store<Uint8Array, string>
     >();
     expectTypeOf(db.store('g', { value: 'json' })).toEqualTypeOf<Store<Key, unknown>>();
+  });
+
+  test('infers the values of a multi store from a key codec', () => {
+    const db = openFresh();
+    const pairs = db.store('p', { key: 'string', value: 'u32', multi: true });
+    expectTypeOf(pairs).toEqualTypeOf<Store<string, number>>();
+    expectTypeOf(pairs.getAll('a')).toEqualTypeOf<Lazy<number>>();
+    expectTypeOf(pairs.getAll).parameter(1).toEqualTypeOf<RangeOptions<number> | undefined>();
+    expectTypeOf(pairs.has).parameter(1).toEqualTypeOf<number | undefined>();
+    expectTypeOf(pairs.remove).parameter(1).toEqualTypeOf<RemoveOptions<number> | undefined>();
+    expectTypeOf(db.store('q', { multi: true })).toEqualTypeOf<Store<Key, Key>>();
+    expectTypeOf(db.store('r', { value: 'u64', multi: true })).toEqualTypeOf<Store<Key, bigint>>();
+    expectTypeOf(db.store('s', { key: points, value: points, multi: true })).toEqualTypeOf<
+      Store<Point, Point>
+    >();
+    const tags = db.store<[string, number], string>('t', { value: 'string', multi: true });
+    expectTypeOf(tags).toEqualTypeOf<Store<[string, number], string>>();
+  });
+
+  test('versions, expiry and shared structures change no types', () => {
+    const db = openFresh();
+    const all = { versions: true, expires: true, sharedStructures: true } as const;
+    expectTypeOf(db.store('a', all)).toEqualTypeOf<Store<Key, unknown>>();
+    expectTypeOf(db.store<string, User>('b', all)).toEqualTypeOf<Store<string, User>>();
+    expectTypeOf(db.store('c', { ...all, key: 'u32' })).toEqualTypeOf<Store<number, unknown>>();
+    expectTypeOf(db.store<string, User>('b', all).getEntry('a')?.version).toEqualTypeOf<
+      number | undefined
+    >();
+  });
+
+  test('large values are bytes, whatever the codec', () => {
+    const store = openFresh().store<string, User>('u');
+    expectTypeOf(store.view('a')?.bytes).toEqualTypeOf<Uint8Array | undefined>();
+    expectTypeOf(store.blob('a')?.slice(0, 1)).toEqualTypeOf<Uint8Array | undefined>();
+    expectTypeOf(store.blob('a')?.stream()).toEqualTypeOf<ReadableStream<Uint8Array> | undefined>();
+    expectTypeOf(store.blob('a')?.readable()).toEqualTypeOf<Readable | undefined>();
+    expectTypeOf(store.putStream).returns.toEqualTypeOf<Promise<boolean>>();
+  });
+
+  test('what holds anything can be used by using', () => {
+    expectTypeOf<Database>().toExtend<Disposable & AsyncDisposable>();
+    expectTypeOf<Snapshot>().toExtend<Disposable>();
+    expectTypeOf<ManualTransaction>().toExtend<AsyncDisposable>();
+    expectTypeOf<ValueView>().toExtend<Disposable>();
+    expectTypeOf<Blob>().toExtend<Disposable>();
   });
 
   test('infers from codecs of the user', () => {

@@ -55,4 +55,15 @@ export async function refused(db: Database): Promise<void> {
   await store.update('a', () => 5);
   // @ts-expect-error pairs
   await store.putMany(['a']);
+  const pairs = db.store('p', { key: 'string', value: 'u32', multi: true });
+  // @ts-expect-error a value of another type
+  pairs.has('a', 'b');
+  // @ts-expect-error a bound of another type
+  pairs.getAll('a', { gte: 'b' });
+  // @ts-expect-error a value of another type
+  await pairs.remove('a', { value: 'b' });
+  // @ts-expect-error a version is a number
+  await store.put('a', { name: '', born: 1 }, { ifVersion: '1' });
+  // @ts-expect-error no such option
+  store.blob('a')?.stream({ from: 1 });
 }
