@@ -3,7 +3,7 @@
  *
  * A page of which less than MERGE_BELOW is in use is joined with a neighbour, or shares with it. A
  * leaf without entries goes, and so does a root with one child; the tree without entries has no
- * page.
+ * page, but still a birth: the transaction that emptied it (range-mark.ts).
  */
 
 import { PAGE_FLAG, pageFlags, slotCount } from '../format/page-header.ts';
@@ -28,7 +28,7 @@ export function removeEntries(edit: Edit, from: number, to: number): void {
       removeChildren(edit, path.depth - 1, slot, slot + 1);
     } else {
       root.page = 0;
-      root.birth = 0;
+      root.birth = pages.transaction;
     }
   } else if (path.depth > 0 && usedBytes(s, o) < pages.geometry.capacity * MERGE_BELOW) {
     mergeLeaf(edit);

@@ -135,6 +135,6 @@ export function freeTree(edit: Edit): void {
   freeBelow(edit, root.page, root.birth, pageLevel(pages.segment, o));
   pages.free(root.page);
   root.page = 0;
-  root.birth = 0;
+  root.birth = pages.transaction;
   root.entries = 0;
 }

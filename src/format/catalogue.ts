@@ -4,7 +4,7 @@
  *
  *     OFFSET SIZE  DESCRIPTION
  *     0      4     root page, 0 when the store is empty (packed pointer)
- *     4      6     root birth
+ *     4      6     root birth; of an empty store the transaction that emptied it, or 0
  *     10     6     entries in the tree
  *     16     2     flags: 1 multi, 2 versions, 4 expires, 8 shared structures
  *     18     2     record version, 1
