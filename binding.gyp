@@ -17,6 +17,7 @@
         "native/file-locks.cc",
         "native/file.cc",
         "native/fork.cc",
+        "native/futex.cc",
         "native/job-parser.cc",
         "native/job.cc",
         "native/locks.cc",
@@ -26,6 +27,7 @@
         "native/shared-words.cc",
         "native/system.cc",
         "native/thread.cc",
+        "native/word-wait.cc",
         "native/writer-lock.cc"
       ],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],

@@ -27,6 +27,7 @@ class Resident {
 struct SharedMemory {
   void* base = nullptr;
   size_t bytes = 0;
+  bool writable = false;
   FaultGuard* guard = nullptr;
   ~SharedMemory();
 };

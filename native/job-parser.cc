@@ -83,9 +83,11 @@ class Parser {
                take("a length", 0, kMaxSafe, &step->length);
       case Op::Store:
       case Op::Guard:
-        return parseWord(step) && parseValue(step);
+        return parseWord(&step->word) && parseValue(step);
       case Op::StoreErrno:
-        return parseWord(step);
+        return parseWord(&step->word);
+      case Op::Wake:
+        return parseWord(&step->word) && parseWord(&step->waits) && parseWord(&step->woken);
       case Op::Flush:
       case Op::Notify:
       case Op::Release:
@@ -95,11 +97,11 @@ class Parser {
     return fail("no such operation");
   }
 
-  bool parseWord(Step* step) {
+  bool parseWord(int32_t** out) {
     uint64_t word = 0;
     const double last = static_cast<double>(words_.length) - 1;
     if (!take("a word", 0, last, &word)) return false;
-    step->word = words_.data + word;
+    *out = words_.data + word;
     return true;
   }
 

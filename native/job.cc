@@ -4,6 +4,7 @@
 
 #include "checksum.h"
 #include "file-io.h"
+#include "futex.h"
 
 namespace coppice {
 
@@ -44,6 +45,14 @@ void sealPieces(const Step& step, const Piece* pieces) {
   }
 }
 
+// See word-wait.h. The order is what it rests on: what is noted as woken was waiting before the wake.
+void wake(const Step& step) {
+  const int32_t waits = __atomic_load_n(step.waits, __ATOMIC_SEQ_CST);
+  if (waits == __atomic_load_n(step.woken, __ATOMIC_SEQ_CST)) return;
+  wakeOnWord(step.word);
+  __atomic_store_n(step.woken, waits, __ATOMIC_SEQ_CST);
+}
+
 Outcome written(Failure failure) { return {failure, diskIsFull(failure.code)}; }
 
 Outcome runStep(const Step& step, const Job& job, const JobHost& host, int cause) {
@@ -67,6 +76,9 @@ Outcome runStep(const Step& step, const Job& job, const JobHost& host, int cause
       return {};
     case Op::StoreErrno:
       __atomic_store_n(step.word, cause, __ATOMIC_SEQ_CST);
+      return {};
+    case Op::Wake:
+      wake(step);
       return {};
     case Op::Notify:
       if (host.notify) host.notify();

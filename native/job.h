@@ -26,6 +26,7 @@ enum class Op {
   Guard = 8,
   StoreErrno = 9,
   Punch = 10,
+  Wake = 11,
 };
 
 struct Piece {
@@ -44,9 +45,12 @@ struct Step {
   // Zero, Punch.
   uint64_t fileOffset = 0;
   uint64_t length = 0;
-  // Store, Guard; StoreErrno (no value).
+  // Store, Guard; StoreErrno, Wake (no value).
   int32_t* word = nullptr;
   int32_t value = 0;
+  // Wake: see word-wait.h.
+  int32_t* waits = nullptr;
+  int32_t* woken = nullptr;
 };
 
 struct Job {

@@ -51,7 +51,32 @@ Failure mapWords(int descriptor, size_t bytes, bool write, std::shared_ptr<Share
   *out = std::make_shared<SharedMemory>();
   (*out)->base = base;
   (*out)->bytes = bytes;
+  (*out)->writable = write;
   return FaultGuard::take(static_cast<uint8_t*>(base), bytes, write, &(*out)->guard);
+}
+
+class ChangedCompletion : public Completion {
+ public:
+  explicit ChangedCompletion(std::shared_ptr<Awaited> awaited) : awaited_(std::move(awaited)) {}
+
+  void deliver(napi_env env) override {
+    if (awaited_->told) return;
+    awaited_->told = true;
+    callBack(env, awaited_->done, nullptr);
+    awaited_->done.drop(env);
+  }
+
+ private:
+  std::shared_ptr<Awaited> awaited_;
+};
+
+bool readWord(napi_env env, napi_value value, const char* name, const SharedMemory& memory,
+              int32_t** out) {
+  uint64_t index = 0;
+  const double last = static_cast<double>(memory.bytes / sizeof(int32_t)) - 1;
+  if (!readInteger(env, value, name, 0, last, &index)) return false;
+  *out = static_cast<int32_t*>(memory.base) + index;
+  return true;
 }
 
 }  // namespace
@@ -60,6 +85,8 @@ Napi::Function SharedWords::define(Napi::Env env) {
   return DefineClass(env, "NativeSharedWords",
                      {InstanceMethod("status", &SharedWords::status),
                       InstanceMethod("isWhole", &SharedWords::isWhole),
+                      InstanceMethod("wait", &SharedWords::wait),
+                      InstanceMethod("keepAlive", &SharedWords::keepAlive),
                       InstanceMethod("close", &SharedWords::close)});
 }
 
@@ -93,15 +120,20 @@ SharedWords::SharedWords(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Shar
   Ref();
 }
 
-Napi::Value SharedWords::status(const Napi::CallbackInfo& info) {
+bool SharedWords::usable(Napi::Env env) {
   if (forkedChild()) {
-    throwCoded(info.Env(), "ERR_FORKED", "opened by a process of which this is a fork");
-    return Napi::Value();
+    throwCoded(env, "ERR_FORKED", "opened by a process of which this is a fork");
+    return false;
   }
   if (descriptor_ == nullptr) {
-    throwCoded(info.Env(), "ERR_CLOSED", "the shared words are closed");
-    return Napi::Value();
+    throwCoded(env, "ERR_CLOSED", "the shared words are closed");
+    return false;
   }
+  return true;
+}
+
+Napi::Value SharedWords::status(const Napi::CallbackInfo& info) {
+  if (!usable(info.Env())) return Napi::Value();
   return statusOf(info.Env(), descriptor_->number());
 }
 
@@ -109,8 +141,70 @@ Napi::Value SharedWords::isWhole(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), memory_ == nullptr || !memory_->guard->anyReplaced());
 }
 
+Napi::Value SharedWords::wait(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  WordWait::Request request;
+  double seen = 0;
+  if (!usable(env)) return Napi::Value();
+  if (!readWord(env, info[0], "word", *memory_, &request.word)) return Napi::Value();
+  if (!readWord(env, info[1], "waits", *memory_, &request.waits)) return Napi::Value();
+  if (napi_get_value_double(env, info[2], &seen) != napi_ok ||
+      napi_get_value_int32(env, info[2], &request.seen) != napi_ok || seen != request.seen) {
+    throwType(env, "seen must be a word: an integer of 32 bits");
+    return Napi::Value();
+  }
+  if (!readFunction(env, info[3], "done")) return Napi::Value();
+  if (!memory_->writable) {
+    throwCoded(env, "ERR_READ_ONLY", "the shared words are open without write: a wait counts");
+    return Napi::Value();
+  }
+  if (awaited_ != nullptr && !awaited_->told) {
+    throwCoded(env, "ERR_BUSY", "the last wait on these shared words has not been told of yet");
+    return Napi::Value();
+  }
+  std::shared_ptr<Channel> channel = environment_->channel(env);
+  if (channel == nullptr) return Napi::Value();
+  auto awaited = std::make_shared<Awaited>();
+  request.done = [channel, awaited] {
+    channel->post(std::make_unique<ChangedCompletion>(awaited));
+  };
+  if (wait_ == nullptr) wait_ = std::make_shared<WordWait>(memory_);
+  if (Failure failure = wait_->begin(std::move(request))) {
+    throwFailure(env, failure);
+    return Napi::Value();
+  }
+  // On this thread, where the wait is told of too: it cannot come before.
+  awaited->done.set(env, info[3]);
+  awaited_ = std::move(awaited);
+  return Napi::Value();
+}
+
+Napi::Value SharedWords::keepAlive(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  if (!usable(env)) return Napi::Value();
+  if (!info[0].IsBoolean()) {
+    throwType(env, "keepAlive takes a boolean");
+    return Napi::Value();
+  }
+  const bool wanted = info[0].As<Napi::Boolean>();
+  if (wanted && held_ == nullptr) {
+    held_ = environment_->channel(env);
+    if (held_ != nullptr) held_->hold(env);
+  } else if (!wanted && held_ != nullptr) {
+    held_->letGo(env);
+    held_.reset();
+  }
+  return Napi::Value();
+}
+
 Napi::Value SharedWords::close(const Napi::CallbackInfo& info) {
   if (descriptor_ == nullptr) return Napi::Value();
+  if (awaited_ != nullptr && !awaited_->told) {
+    awaited_->told = true;
+    awaited_->done.drop(info.Env());
+  }
+  if (held_ != nullptr) held_->letGo(info.Env());
+  held_.reset();
   buffer_.detach(info.Env());
   environment_->leave(this);
   leave();
@@ -119,6 +213,8 @@ Napi::Value SharedWords::close(const Napi::CallbackInfo& info) {
 }
 
 void SharedWords::leave() {
+  if (wait_ != nullptr) wait_->close();
+  wait_.reset();
   // A job that still stores into the words keeps the memory.
   memory_.reset();
   descriptor_.reset();

@@ -17,7 +17,9 @@
  *     32     published: low 32 bits of the snapshot's id (never 0); one word, so that publishing is
  *            one store and a process killed in mid-publish stops nobody
  *     33     where the published entry stands in the retained table (a hint, checked by its id)
- *     34     commits published, for watchers
+ *     34     commits published, for who waits for them
+ *     35     waits for word 34 begun, by any handle
+ *     36     how many of those waits were woken: a commit wakes nobody when it is the same number
  *
  *     48     durable (D): retained entry + 1, 0 when not known
  *     49     commit in progress: retained entry + 1, 0 when none
@@ -56,7 +58,7 @@
 import { high32, u48 } from './segment.ts';
 
 export const LOCK_FILE_MAGIC = 0x3150_5043; // "CPP1"
-export const LOCK_FILE_VERSION = 2;
+export const LOCK_FILE_VERSION = 3;
 
 export const WORD = {
   magic: 0,
@@ -72,6 +74,8 @@ export const WORD = {
   published: 32,
   publishedEntry: 33,
   commits: 34,
+  waits: 35,
+  woken: 36,
   durable: 48,
   commitInProgress: 49,
   poisoned: 50,

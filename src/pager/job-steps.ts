@@ -18,6 +18,17 @@ export function settleDurable(job: Job, entry: number, idsReservedUntil: number)
   job.store(WORD.idsReservedUntil + 1, high32(idsReservedUntil));
 }
 
+/** Something was published: it is counted, and who waits for that, in any process, is woken. */
+export function tellPublished(job: Job, commits: number): void {
+  job.store(WORD.commits, commits | 0);
+  wakeWaiting(job);
+}
+
+/** Wakes who waits for a commit; for nothing when none was counted since they began to wait. */
+export function wakeWaiting(job: Job): void {
+  job.wake(WORD.commits, WORD.waits, WORD.woken);
+}
+
 /**
  * What follows a failure that is no abort: the flag, and its cause (rule 5). The slot that a meta
  * was to go to is zeroed, in the page cache at least: the flag is gone when somebody deletes the

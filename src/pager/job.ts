@@ -12,6 +12,7 @@
  *             | FLUSH                     msync over the mapping: all of the above is on the disk
  *             | STORE word value          atomic store of an i32 into the shared words
  *             | STORE_ERRNO word          atomic store of the errno of the step that failed
+ *             | WAKE word waits woken     wakes who waits for that word to change, in any process
  *             | NOTIFY                    tell `written`
  *             | RELEASE                   give the writer lock back once
  *             | GUARD word value          unless words[word] == value: stop, ECANCELED, an abort
@@ -27,8 +28,11 @@
  * - Anything else: the steps of ON_POISON are run (rule 5).
  * A step that fails ends its section. In ON_ABORT (a GUARD apart): ON_POISON is run after it, and
  * that failure is the one told.
- * The steps of FINALLY are run in every case, last. Failures of STORE, NOTIFY and RELEASE do not
- * exist.
+ * The steps of FINALLY are run in every case, last. Failures of STORE, WAKE, NOTIFY and RELEASE do
+ * not exist.
+ *
+ * WAKE makes a system call only when words[waits] != words[woken], and makes them equal then. The
+ * STORE into `word` comes before it. See NativeSharedWords.wait, the other side of it.
  */
 
 export const OP = {
@@ -42,6 +46,7 @@ export const OP = {
   GUARD: 8,
   STORE_ERRNO: 9,
   PUNCH: 10,
+  WAKE: 11,
   ON_ABORT: 16,
   ON_POISON: 17,
   FINALLY: 18,
@@ -114,6 +119,12 @@ export class Job {
   /** In the sections for failures: stores the errno of the failure. */
   storeErrno(word: number): this {
     this.steps.push(OP.STORE_ERRNO, word);
+    return this;
+  }
+
+  /** Those who wait for `word` to change are told: NativeSharedWords.wait. */
+  wake(word: number, waits: number, woken: number): this {
+    this.steps.push(OP.WAKE, word, waits, woken);
     return this;
   }
 

@@ -186,6 +186,12 @@ export class MappedStorage implements Storage {
   sharedIsWhole(): boolean {
     return this.shared?.isWhole() ?? true;
   }
+  awaitWord(word: number, waits: number, seen: number, done: () => void): void {
+    this.told(() => this.shared?.wait(word, waits, seen, done));
+  }
+  keepAlive(on: boolean): void {
+    this.shared?.keepAlive(on);
+  }
 
   faultWords(): Int32Array {
     return this.file.faultWords();

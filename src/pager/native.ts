@@ -165,6 +165,16 @@ export interface NativeSharedWords {
    * zeros are seen there, and what is stored there nobody else sees. It stays false.
    */
   isWhole(): boolean;
+  /**
+   * Calls `done` once, from the event loop, when words[word] is not `seen`, or a page of the file
+   * is gone. A thread of our own waits for it, by a futex, in which others are told by the WAKE
+   * steps of their jobs; it makes no other system call for half a minute. After a writer that died
+   * between its STORE and its WAKE it is told by the next WAKE of anybody, or half a minute later.
+   * words[waits] counts the waits. One at a time. It is not told after `close`.
+   */
+  wait(word: number, waits: number, seen: number, done: () => void): void;
+  /** Whether this object keeps the event loop alive; it does not at first, nor once closed. */
+  keepAlive(on: boolean): void;
   close(): void;
 }
 

@@ -10,6 +10,7 @@
 import { IoError, StorageFaultError } from '../errors.ts';
 import { WORD } from '../format/lock-file.ts';
 import { type PreparedCommit, prepareCommit, type Zeros } from './commit.ts';
+import { CommitListeners } from './commit-listeners.ts';
 import { FileLength } from './file-length.ts';
 import { FreePages } from './free-pages.ts';
 import { JobRunner } from './job-runner.ts';
@@ -42,6 +43,7 @@ export class Pager {
   readonly lock: LockWords;
   readonly pages: MappedPages;
   readonly readers: Readers;
+  readonly commits: CommitListeners;
   private readonly file: OpenedFile;
   private readonly options: PagerOptions;
   private readonly length: FileLength;
@@ -56,6 +58,7 @@ export class Pager {
     this.lock = file.lock;
     this.pages = file.pages;
     this.readers = file.readers;
+    this.commits = new CommitListeners(file.storage, file.lock);
     this.length = new FileLength(file.storage, file.lock, file.pages, options.maxGrowth);
     this.jobs = new JobRunner(file.storage, file.lock);
     this.turn = new WriterTurn(file, this.jobs, options);
@@ -309,6 +312,7 @@ export class Pager {
     try {
       this.upkeep.tidy();
     } finally {
+      this.commits.close();
       this.readers.close();
       this.storage.close();
     }

@@ -17,7 +17,13 @@ import {
   type RollBack,
 } from '../format/meta.ts';
 import { Job } from './job.ts';
-import { flushMeta, poisonOnFailure, settleDurable } from './job-steps.ts';
+import {
+  flushMeta,
+  poisonOnFailure,
+  settleDurable,
+  tellPublished,
+  wakeWaiting,
+} from './job-steps.ts';
 import type { LockWords } from './lock-words.ts';
 import type { MappedPages } from './mapped-pages.ts';
 import { type DatabaseIdentity, metaBytes, nextSlot, readMeta, reservationAfter } from './metas.ts';
@@ -140,7 +146,7 @@ function recovered(meta: Meta, metas: readonly Meta[], steppedBackFrom: number):
  *
  * A flush may have failed and its process died before it could say so: the kernel then holds pages
  * marked clean that are not on the disk. So what was born since D is written again, not only
- * flushed.
+ * flushed. And it may have published and not woken who waits for that: each way out of here does.
  */
 export function finishDeadCommit(
   storage: Storage,
@@ -152,7 +158,9 @@ export function finishDeadCommit(
   if (entry < 0) return 0;
   const id = lock.entryId(entry);
   if (lock.durableEntry === entry) {
-    lock.store(WORD.commitInProgress, 0);
+    const job = new Job();
+    wakeWaiting(job);
+    storage.runSync(job.store(WORD.commitInProgress, 0));
     return id;
   }
   const slot = lock.entryMetaSlot(entry);
@@ -176,6 +184,7 @@ export function finishDeadCommit(
       }
       job.zero(META_SLOT_OFFSETS[slot]!, META_SLOT_BYTES).flush();
     }
+    wakeWaiting(job);
     job.store(WORD.commitInProgress, 0);
     if (shortId(id) !== lock.published) job.store(entryAt(entry) + ENTRY.state, 0);
     poisonOnFailure(job, slot);
@@ -191,7 +200,9 @@ export function finishDeadCommit(
   flushMeta(job, bytes, slot);
   if (newer) {
     job.store(WORD.publishedEntry, entry).store(WORD.published, shortId(id));
-    job.store(WORD.commits, (lock.load(WORD.commits) + 1) | 0);
+    tellPublished(job, lock.load(WORD.commits) + 1);
+  } else {
+    wakeWaiting(job);
   }
   job.store(WORD.durable, entry + 1).store(WORD.commitInProgress, 0);
   poisonOnFailure(job, slot);

@@ -61,6 +61,10 @@ export interface Storage extends Given {
   sharedBytes(): number;
   /** False once some of the mapped lock file was found to be gone. It stays false. */
   sharedIsWhole(): boolean;
+  /** See NativeSharedWords.wait: on the words of the lock file that was mapped last. */
+  awaitWord(word: number, waits: number, seen: number, done: () => void): void;
+  /** Whether what is awaited on the lock file keeps the process alive. */
+  keepAlive(on: boolean): void;
 
   /** See NativeFile. */
   faultWords(): Int32Array;

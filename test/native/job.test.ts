@@ -361,6 +361,8 @@ describe('a job that breaks the grammar', () => {
     ['a negative file offset', [OP.WRITE, 1, 0, 0, 1, -1]],
     ['a word past the words', [OP.STORE, 16, 0]],
     ['a guard past the words', [OP.GUARD, 16, 0]],
+    ['a wake past the words', [OP.WAKE, 0, 1, 16]],
+    ['a wake without its counts', [OP.WAKE, 0]],
     ['a value of 33 bits', [OP.STORE, 0, 2 ** 32]],
     ['a page of 4 bytes', [OP.WRITE_PAGES, 4, 0, 0, 1, 0, 0, 4, 0]],
     ['a part of a page', [OP.WRITE_PAGES, 64, 0, 0, 1, 0, 0, 100, 0]],

@@ -32,6 +32,9 @@ export abstract class ImaginedStorage {
   sharedIsWhole(): boolean {
     return true;
   }
+  /** Nobody waits for commits in these worlds. */
+  awaitWord(_word: number, _waits: number, _seen: number, _done: () => void): void {}
+  keepAlive(_on: boolean): void {}
   faultWords(): Int32Array {
     return this.noFaults;
   }

@@ -247,6 +247,9 @@ export class RecordingStorage extends ImaginedStorage implements Storage {
       case OP.STORE_ERRNO:
         this.store(steps[at + 1]!, errnoOf(cause));
         break;
+      case OP.WAKE:
+        // Nobody waits: the handles of these worlds are all driven by the test.
+        break;
       case OP.NOTIFY:
         written?.();
         break;
@@ -437,6 +440,7 @@ export function parse(steps: readonly number[]): Sections {
         length = 2 + 4 * pieces;
       } else if (TRIPLES.has(op)) length = 3;
       else if (op === OP.STORE_ERRNO) length = 2;
+      else if (op === OP.WAKE) length = 4;
       section.push({ op, at, pieces });
     }
     at += length;

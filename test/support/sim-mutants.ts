@@ -45,6 +45,7 @@ function isStart(steps: readonly number[], wanted: number): boolean {
     else if (op === OP.WRITE) at += 2 + 4 * steps[at + 1]!;
     else if (op === OP.ZERO || op === OP.PUNCH || op === OP.STORE || op === OP.GUARD) at += 3;
     else if (op === OP.STORE_ERRNO) at += 2;
+    else if (op === OP.WAKE) at += 4;
     else at += 1;
   }
   return false;
