@@ -30,6 +30,7 @@ import {
   type VerifyReport,
   verifySnapshot,
 } from './transaction/verify.ts';
+import { type WatchOptions, watchRange } from './transaction/watch.ts';
 import type { WriteCore } from './transaction/write-core.ts';
 import { WriteQueue } from './transaction/write-queue.ts';
 import type { WriteTransaction } from './transaction/write-transaction.ts';
@@ -328,12 +329,30 @@ export class Database implements Disposable, AsyncDisposable {
   ): Promise<{ pages: number }> {
     return unsupported('prefetch');
   }
+  /**
+   * An iterator that is told when something in the range was put, removed or written anew since
+   * `watch` was called, by any process. Each time it gives the transaction of the state in which it
+   * found that: every commit that changed the range is followed by one that is told and not older.
+   * Commits are coalesced, also those between two calls of `next`; a change beside the range, or
+   * one that leaves it as it was, may be told too. Of a range its ends count, not `reverse`,
+   * `limit` and `offset`. An entry that expires has changed when it is swept.
+   *
+   * It waits without looking at the disk or at a clock, and keeps the process alive only while a
+   * `next` is pending. It holds no snapshot. It is over after `return` (a `break` out of
+   * `for await`), after the signal, with whose reason a `next` rejects, when the database is
+   * closed, and after a `next` that rejected: with STORE_MISMATCH when the store was dropped and
+   * made anew with other codecs, or with what reading throws. On a database opened with
+   * `immutable: true` nothing is told.
+   *
+   * Errors: TypeError, RangeError and KEY_TOO_LARGE for what is given.
+   */
   watch<K, V>(
-    _store: Store<K, V>,
-    _range?: RangeOptions<K>,
-    _options?: { signal?: AbortSignal },
+    store: Store<K, V>,
+    range?: RangeOptions<K>,
+    options?: WatchOptions,
   ): AsyncIterableIterator<{ transaction: number }> {
-    return unsupported('watch');
+    this.requireOpen();
+    return watchRange(this.pager, this.latest, store, range, options);
   }
 
   /** Lets queued writes finish, makes them durable, closes snapshots. Safe to call twice. */

@@ -33,6 +33,7 @@ export type { StoreRef } from './transaction/store-definition.ts';
 export type { KeyOf, StoreOptions, ValueOf } from './transaction/store-options.ts';
 export type { ValueView } from './transaction/value-view.ts';
 export type { VerifyOptions, VerifyReport } from './transaction/verify.ts';
+export type { WatchOptions } from './transaction/watch.ts';
 export type { WriteTransaction } from './transaction/write-transaction.ts';
 export type {
   BackupOptions,

@@ -11,7 +11,7 @@ import type { Iteration } from './entry-iterator.ts';
 import type { OpenValues, ValueHold } from './open-values.ts';
 import { openTree, type PinnedSnapshots } from './pinned-snapshot.ts';
 import { BaseReader } from './reader.ts';
-import type { StoreDefinition } from './store-definition.ts';
+import type { StoreDefinition, StoreRef } from './store-definition.ts';
 import type { StoreShapes } from './store-shapes.ts';
 
 export class LatestReader extends BaseReader {
@@ -50,9 +50,20 @@ export class LatestReader extends BaseReader {
 
   /** The shapes of a store with shared structures in the newest snapshot. */
   shapes<K, V>(definition: StoreDefinition<K, V>, shapes: StoreShapes): ShapeList {
+    return this.look(definition, (tree) => shapes.listOf(tree));
+  }
+
+  /** What the engine knows of a store of this database; a TypeError for anything else. */
+  definitionOf<K, V>(store: StoreRef<K, V>): StoreDefinition<K, V> {
+    return this.definition(store);
+  }
+
+  /** Calls `fn` with the store's tree in the newest snapshot, and that one's transaction. */
+  look<K, V, R>(definition: StoreDefinition<K, V>, fn: (tree: Tree, transaction: number) => R): R {
     const tree = this.enter(definition);
     try {
-      return shapes.listOf(tree);
+      // What `enter` has left there is of the snapshot that it entered.
+      return fn(tree, definition.latest!.id);
     } finally {
       this.leave();
     }

@@ -18,8 +18,9 @@ export const WHOLE_NUMBER: OptionKind = [
   'a whole number >= 1',
   (value) => typeof value === 'number' && Number.isSafeInteger(value) && value >= 1,
 ];
+export const SIGNAL: OptionKind = ['an AbortSignal', (value) => value instanceof AbortSignal];
 const COMMON: Readonly<Record<string, OptionKind>> = {
-  signal: ['an AbortSignal', (value) => value instanceof AbortSignal],
+  signal: SIGNAL,
   onProgress: ['a function', (value) => typeof value === 'function'],
 };
 
@@ -29,10 +30,18 @@ export function checkLongWork(
   options: unknown,
   more: Readonly<Record<string, OptionKind>> = {},
 ): void {
+  checkOptions(call, options, { ...COMMON, ...more });
+}
+
+/** Throws TypeError, or RangeError, for what are no options of `call`; it has those of `kinds`. */
+export function checkOptions(
+  call: string,
+  options: unknown,
+  kinds: Readonly<Record<string, OptionKind>>,
+): void {
   if (typeof options !== 'object' || options === null) {
     throw new TypeError(`The options of ${call} must be an object, got ${shown(options)}.`);
   }
-  const kinds: Readonly<Record<string, OptionKind>> = { ...COMMON, ...more };
   for (const [name, value] of Object.entries(options)) {
     const kind = Object.hasOwn(kinds, name) ? kinds[name] : undefined;
     if (kind === undefined) {
