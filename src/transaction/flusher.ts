@@ -8,8 +8,12 @@
  * left alone. After a flush that failed it tries again, unless the database is poisoned. The timer
  * keeps no process alive; what is left when nobody has the file open is flushed by the next one
  * that opens it.
+ *
+ * When there is nothing to flush or to confirm, and nobody has published for a second, the timer is
+ * stopped, so that an idle process sleeps. The next commit, of any process, starts it again.
  */
 
+import type { CommitListener } from '../pager/commit-listeners.ts';
 import type { Pager } from '../pager/pager.ts';
 import type { Durability } from '../pager/write-session.ts';
 import { tellStorageFault } from './diagnostics.ts';
@@ -25,8 +29,9 @@ function flushAtExit(): void {
   for (const flusher of unflushed) flusher.flushNow();
 }
 
-export class Flusher {
+export class Flusher implements CommitListener {
   private readonly pager: Pager;
+  private readonly intervalMs: number;
   private timer: NodeJS.Timeout | undefined;
   private isBusy = false;
   /** The snapshot published last, when it was seen first, and whether it has been confirmed. */
@@ -36,11 +41,18 @@ export class Flusher {
 
   constructor(pager: Pager, intervalMs: number, readOnly: boolean) {
     this.pager = pager;
-    if (readOnly) return;
-    this.timer = setInterval(() => {
-      void this.look();
-    }, intervalMs);
-    this.timer.unref();
+    this.intervalMs = intervalMs;
+    if (!readOnly) this.start();
+  }
+
+  /** Somebody has published, after a time in which nobody did. */
+  published(): void {
+    this.pager.commits.remove(this);
+    this.start();
+  }
+
+  closed(): void {
+    this.stop();
   }
 
   /** A commit was published. */
@@ -62,20 +74,37 @@ export class Flusher {
     }
   }
 
-  /** Stops the timer. */
+  /** For good. */
   stop(): void {
+    this.pager.commits.remove(this);
+    this.stopTimer();
+    unflushed.delete(this);
+  }
+
+  private start(): void {
+    this.timer = setInterval(() => {
+      void this.look();
+    }, this.intervalMs);
+    this.timer.unref();
+  }
+
+  private stopTimer(): void {
     clearInterval(this.timer);
     this.timer = undefined;
-    unflushed.delete(this);
   }
 
   private async look(): Promise<void> {
     const { pager } = this;
-    if (this.isBusy || pager.closed || pager.poisoned) return;
+    if (this.isBusy || pager.closed) return;
+    if (pager.poisoned) {
+      // Nobody writes any more, and the flag stays for as long as anybody has the file open.
+      this.stopTimer();
+      return;
+    }
     this.isBusy = true;
     try {
       if (pager.isFlushDue) await pager.flush();
-      else if (pager.isDurable) await this.lookAtDurable();
+      else await this.lookWhenNoneIsDue();
     } catch (error) {
       if (!pager.closed) tellStorageFault(pager.path, error);
     } finally {
@@ -83,15 +112,35 @@ export class Flusher {
     }
   }
 
-  private async lookAtDurable(): Promise<void> {
-    unflushed.delete(this);
-    const { published } = this.pager.lock;
+  private async lookWhenNoneIsDue(): Promise<void> {
+    const { pager } = this;
+    if (pager.isDurable) unflushed.delete(this);
+    const { published } = pager.lock;
     if (published !== this.newest) {
       this.newest = published;
       this.since = performance.now();
       this.isConfirmed = false;
-    } else if (!this.isConfirmed && performance.now() - this.since >= IDLE_MS) {
-      this.isConfirmed = await this.pager.confirmWhenIdle();
+    } else if (performance.now() - this.since >= IDLE_MS) {
+      if (!this.isConfirmed && pager.isDurable) {
+        this.isConfirmed = await pager.confirmWhenIdle();
+      }
+      if (this.isConfirmed || !pager.isDurable) this.rest();
     }
+  }
+
+  /** The timer stops until somebody publishes. */
+  private rest(): void {
+    const { pager } = this;
+    // What is gone is told at once, over and over.
+    if (pager.closed || !pager.storage.sharedIsWhole()) return;
+    try {
+      pager.commits.add(this, false);
+    } catch {
+      // The system has no thread for it: the timer goes on.
+      return;
+    }
+    // After that call, so that nobody publishes unseen in between.
+    if (pager.lock.published === this.newest && !pager.isFlushDue) this.stopTimer();
+    else pager.commits.remove(this);
   }
 }
