@@ -5,6 +5,7 @@
 
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { WORD } from '../../src/format/lock-file.ts';
 import type { Database, OpenOptions } from '../../src/index.ts';
 import { program, sleep, until } from '../support/process-children.ts';
 import { SharedDatabases } from '../support/process-databases.ts';
@@ -135,7 +136,9 @@ describe('when nobody writes any more', () => {
   function newestKind(path: string): number {
     const newest = slots(path).sort(
       (a, b) =>
-        b.readUIntLE(64, 6) - a.readUIntLE(64, 6) || b.readUIntLE(80, 6) - a.readUIntLE(80, 6),
+        b.readUIntLE(64, 6) - a.readUIntLE(64, 6) ||
+        b.readUIntLE(80, 6) - a.readUIntLE(80, 6) ||
+        b.readUInt32LE(META_KIND_AT) - a.readUInt32LE(META_KIND_AT),
     )[0]!;
     return newest.readUInt32LE(META_KIND_AT);
   }
@@ -151,6 +154,37 @@ describe('when nobody writes any more', () => {
     await sleep(1500);
     expect(slots(path)).toEqual(confirmed);
     expect(db.lastTransaction).toBe(lastTransaction);
+  });
+
+  /** Waits until a handle of the file sleeps, which it counts in the lock file, once more than so often. */
+  async function asleep(path: string, before: number): Promise<number> {
+    const waits = (): number => readFileSync(`${path}-lock`).readInt32LE(4 * WORD.waits);
+    await until(() => waits() > before, 15_000);
+    return waits();
+  }
+
+  test('the timer sleeps, and wakes for what another process writes, also one that is killed', async () => {
+    const path = databases.newFile();
+    const db = databases.open(path, { flushInterval: 50 });
+    let waits = await asleep(path, 0);
+    for (let round = 0; round < 2; round++) {
+      await wrote(path, { durability: 'interval', flushInterval: 60_000 }, 'killed');
+      await until(() => isDurable(db), 5000);
+      waits = await asleep(path, waits);
+    }
+  });
+
+  test('the timer sleeps beside manual writes, and wakes for those of its own handle', async () => {
+    const path = databases.newFile();
+    const db = databases.open(path, { durability: 'manual', flushInterval: 50 });
+    await db.write((tx) => step(tx, storesOf(db), 1));
+    await asleep(path, 0);
+    expect(isDurable(db)).toBe(false);
+    await db.write((tx) => step(tx, storesOf(db), 1), { durability: 'interval' });
+    await until(() => isDurable(db), 5000);
+    await db.write((tx) => step(tx, storesOf(db), 1), { durability: 'commit' });
+    expect(newestKind(path)).not.toBe(CONFIRMING);
+    await until(() => newestKind(path) === CONFIRMING, 10_000);
   });
 
   test('it is not confirmed while another process has the writer lock, but afterwards', async () => {
