@@ -1,7 +1,7 @@
 // The thread of one handle that waits for a word of shared memory to change. Started with the first
 // wait, and asleep between two.
 //
-// The word is a counter that others move on. Beside it lie two more words, so that whoever moves it
+// The word never has the same value twice. Beside it lie two more words, so that whoever changes it
 // makes a system call only when somebody waits: `waits` is counted up before each look at the word,
 // and whoever wakes notes in `woken` the count that it has woken (Op::Wake).
 //

@@ -49,6 +49,7 @@ const SECTIONS = [
     [
       'LongWork',
       'VerifyOptions',
+      'WatchOptions',
       'VerifyReport',
       'CompactReport',
       'BackupOptions',

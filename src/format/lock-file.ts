@@ -17,8 +17,8 @@
  *     32     published: low 32 bits of the snapshot's id (never 0); one word, so that publishing is
  *            one store and a process killed in mid-publish stops nobody
  *     33     where the published entry stands in the retained table (a hint, checked by its id)
- *     34     commits published, for who waits for them
- *     35     waits for word 34 begun, by any handle
+ *     34     commits published
+ *     35     waits for another snapshot in word 32 that were begun, by any handle
  *     36     how many of those waits were woken: a commit wakes nobody when it is the same number
  *
  *     48     durable (D): retained entry + 1, 0 when not known

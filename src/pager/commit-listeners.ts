@@ -37,7 +37,7 @@ export class CommitListeners {
    */
   add(listener: CommitListener, keepsAlive: boolean): void {
     if (this.listeners.has(listener)) return;
-    this.wait(this.lock.load(WORD.commits));
+    this.wait(this.lock.published);
     this.listeners.set(listener, keepsAlive);
     if (keepsAlive && this.keeping++ === 0) this.storage.keepAlive(true);
   }
@@ -58,7 +58,7 @@ export class CommitListeners {
 
   private wait(seen: number): void {
     if (this.isWaiting) return;
-    this.storage.awaitWord(WORD.commits, WORD.waits, seen, this.told);
+    this.storage.awaitWord(WORD.published, WORD.waits, seen, this.told);
     this.isWaiting = true;
   }
 
@@ -66,7 +66,7 @@ export class CommitListeners {
     this.isWaiting = false;
     if (this.isClosed) return;
     // Before they look: what is published while they do is told again.
-    const seen = this.lock.load(WORD.commits);
+    const seen = this.lock.published;
     for (const listener of [...this.listeners.keys()]) listener.published();
     // They have found out what is wrong; a wait would end at once, over and over.
     if (this.isClosed || !this.storage.sharedIsWhole()) return;

@@ -10,7 +10,7 @@
  *     meta                                 into a slot that is not D's (rule 2)
  *     flush                                all of it is on the disk, in one go
  *     publish                              one store of one word (rule 4)
- *     wake who waits for commits           a writer killed before this is followed by one who wakes
+ *     wake who waits for that              a writer killed before this is followed by one who wakes
  *     D, ids reserved, nothing in progress
  *     on abort: forget it                  a full disk changes nothing (rule 5)
  *     on poison: the flag and its cause    a failed flush proves nothing about later ones (rule 5)
@@ -22,7 +22,7 @@ import { META_SLOT_BYTES } from '../format/geometry.ts';
 import { ENTRY, entryAt, WORD } from '../format/lock-file.ts';
 import { META_KIND } from '../format/meta.ts';
 import { Job } from './job.ts';
-import { flushMeta, poisonOnFailure, settleDurable, tellPublished } from './job-steps.ts';
+import { flushMeta, poisonOnFailure, settleDurable, wakeWaiting } from './job-steps.ts';
 import type { LockWords } from './lock-words.ts';
 import { type DatabaseIdentity, metaBytes, nextSlot, reservationAfter } from './metas.ts';
 import type { Placement } from './placement.ts';
@@ -206,7 +206,8 @@ function flushWithMeta(
 function publish(job: Job, entry: number, id: number, commits: number): void {
   job.store(WORD.publishedEntry, entry);
   job.store(WORD.published, shortId(id));
-  tellPublished(job, commits);
+  job.store(WORD.commits, commits | 0);
+  wakeWaiting(job);
 }
 
 function endJob(job: Job, entry: number, slot: number, ownsEntry: boolean): void {

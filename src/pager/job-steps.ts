@@ -18,15 +18,12 @@ export function settleDurable(job: Job, entry: number, idsReservedUntil: number)
   job.store(WORD.idsReservedUntil + 1, high32(idsReservedUntil));
 }
 
-/** Something was published: it is counted, and who waits for that, in any process, is woken. */
-export function tellPublished(job: Job, commits: number): void {
-  job.store(WORD.commits, commits | 0);
-  wakeWaiting(job);
-}
-
-/** Wakes who waits for a commit; for nothing when none was counted since they began to wait. */
+/**
+ * Wakes who waits for another snapshot to be published, in any process. They wait on the very word
+ * that publishes: a writer that is killed right after that store has told them, if late.
+ */
 export function wakeWaiting(job: Job): void {
-  job.wake(WORD.commits, WORD.waits, WORD.woken);
+  job.wake(WORD.published, WORD.waits, WORD.woken);
 }
 
 /**

@@ -17,13 +17,7 @@ import {
   type RollBack,
 } from '../format/meta.ts';
 import { Job } from './job.ts';
-import {
-  flushMeta,
-  poisonOnFailure,
-  settleDurable,
-  tellPublished,
-  wakeWaiting,
-} from './job-steps.ts';
+import { flushMeta, poisonOnFailure, settleDurable, wakeWaiting } from './job-steps.ts';
 import type { LockWords } from './lock-words.ts';
 import type { MappedPages } from './mapped-pages.ts';
 import { type DatabaseIdentity, metaBytes, nextSlot, readMeta, reservationAfter } from './metas.ts';
@@ -200,10 +194,9 @@ export function finishDeadCommit(
   flushMeta(job, bytes, slot);
   if (newer) {
     job.store(WORD.publishedEntry, entry).store(WORD.published, shortId(id));
-    tellPublished(job, lock.load(WORD.commits) + 1);
-  } else {
-    wakeWaiting(job);
+    job.store(WORD.commits, (lock.load(WORD.commits) + 1) | 0);
   }
+  wakeWaiting(job);
   job.store(WORD.durable, entry + 1).store(WORD.commitInProgress, 0);
   poisonOnFailure(job, slot);
   storage.runSync(job);

@@ -479,6 +479,32 @@ describe('not alone', () => {
     expect(new Int32Array(world.machine.shared!)[WORD.version]).toBe(LOCK_FILE_VERSION);
   });
 
+  test.each(['commit', 'manual'] as const)(
+    "who waits for a commit is woken by a writer killed at any step, or by the next ('%s')",
+    (durability) => {
+      let published = 0;
+      for (let step = 0; ; step++) {
+        const { world } = twoCommits();
+        const [victim, survivor] = [world.open(), world.open()];
+        const { lock } = survivor.pager;
+        const before = lock.published;
+        lock.store(WORD.waits, 1);
+        const built = victim.build(victim.begin(), new Map([[1, 50]]));
+        victim.storage.diesAt = victim.storage.steps + step;
+        const died = diesIn(() => victim.commitBuilt(built, durability));
+        if (!died) {
+          expect(lock.load(WORD.woken)).toBe(1);
+          break;
+        }
+        survivor.pager.abort(survivor.pager.beginWriteSync());
+        if (lock.published === before) continue;
+        published++;
+        expect(lock.load(WORD.woken), `killed at step ${step}`).toBe(1);
+      }
+      expect(published).toBeGreaterThan(2);
+    },
+  );
+
   test('while another one is opening, an opener is refused after lockTimeout', () => {
     const { world } = twoCommits();
     new RecordingStorage(world.machine).tryLock(LOCK_BYTE.opener);

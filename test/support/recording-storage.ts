@@ -248,7 +248,8 @@ export class RecordingStorage extends ImaginedStorage implements Storage {
         this.store(steps[at + 1]!, errnoOf(cause));
         break;
       case OP.WAKE:
-        // Nobody waits: the handles of these worlds are all driven by the test.
+        // Nobody sleeps here, so that there is nobody to be woken.
+        this.store(steps[at + 3]!, Atomics.load(this.jobWords(), steps[at + 2]!));
         break;
       case OP.NOTIFY:
         written?.();
