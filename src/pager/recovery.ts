@@ -140,7 +140,7 @@ function recovered(meta: Meta, metas: readonly Meta[], steppedBackFrom: number):
  *
  * A flush may have failed and its process died before it could say so: the kernel then holds pages
  * marked clean that are not on the disk. So what was born since D is written again, not only
- * flushed. And it may have published and not woken who waits for that: each way out of here does.
+ * flushed. And it may have published and not woken who waits for that.
  */
 export function finishDeadCommit(
   storage: Storage,
@@ -152,9 +152,8 @@ export function finishDeadCommit(
   if (entry < 0) return 0;
   const id = lock.entryId(entry);
   if (lock.durableEntry === entry) {
-    const job = new Job();
-    wakeWaiting(job);
-    storage.runSync(job.store(WORD.commitInProgress, 0));
+    // D moves after the publishing and the wake: nothing is left to be done.
+    lock.store(WORD.commitInProgress, 0);
     return id;
   }
   const slot = lock.entryMetaSlot(entry);

@@ -78,19 +78,44 @@ describe('a change of the range is found', () => {
     expect(rangeHasChanged(model.tree, before, range)).toBe(true);
   });
 
+  test('also when the leaf that has gone reached into the range from above', () => {
+    const model = filled(100);
+    const leaves = leavesOf(model.tree);
+    const begin = 10 * leaves[0]!.count;
+    const end = begin + 10 * (leaves[1]!.count - 1);
+    model.remove(key(begin));
+    model.commit();
+    // It ends before the first entry that the second leaf still has.
+    const range = { lower: bound(key(10), true), upper: bound(key(begin + 5), false) };
+    const before = mark(model, range);
+    const count = model.tree.count(range.lower, range.upper);
+    model.put(key(begin + 1), Buffer.alloc(20));
+    model.commit();
+    model.remove(key(begin + 1));
+    model.commit();
+    model.removeRange(bound(key(begin), true), bound(key(end), true));
+    model.commit();
+    expect(model.tree.count(range.lower, range.upper)).toBe(count);
+    expect(hasNewerLeaf(model.pages, model.tree.root, before.transaction, range)).toBe(false);
+    expect(rangeHasChanged(model.tree, before, range)).toBe(true);
+  });
+
   test('also when the tree was empty, and is again', () => {
     const model = filled(3);
     model.clear();
     model.commit();
-    const before = mark(model, EVERYTHING);
-    expect(rangeHasChanged(model.tree, before, EVERYTHING)).toBe(false);
     for (const remove of [() => model.clear(), () => model.remove(key(1))]) {
-      model.put(key(1), Buffer.alloc(1));
-      model.commit();
-      remove();
-      model.commit();
-      expect(model.tree.root.page).toBe(0);
-      expect(rangeHasChanged(model.tree, before, EVERYTHING)).toBe(true);
+      let before = mark(model, EVERYTHING);
+      for (let round = 0; round < 2; round++) {
+        model.put(key(1), Buffer.alloc(1));
+        model.commit();
+        remove();
+        model.commit();
+        expect(model.tree.root.page).toBe(0);
+        expect(rangeHasChanged(model.tree, before, EVERYTHING)).toBe(true);
+        before = mark(model, EVERYTHING);
+        expect(rangeHasChanged(model.tree, before, EVERYTHING)).toBe(false);
+      }
     }
   });
 });
