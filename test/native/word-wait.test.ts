@@ -4,6 +4,7 @@ import { readdirSync, truncateSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { OP } from '../../src/pager/job.ts';
 import { type NativeSharedWords, native } from '../../src/pager/native.ts';
+import { long } from '../frame/size.ts';
 import { create, newPath, run, sleep, start, thrown, until } from './support.ts';
 
 const WORD = 0;
@@ -101,6 +102,18 @@ describe('a wait', () => {
     waker.close();
   });
 
+  // In long runs: it takes as long as the wait is.
+  test.runIf(long)('finds a change of which nobody woke it within half a minute', async () => {
+    const shared = share();
+    const told = await begin(shared);
+    await sleep(100);
+    Atomics.store(shared.words, WORD, 1);
+    await sleep(5000);
+    expect(told()).toBe(0);
+    await until(() => told() === 1, 60_000);
+    shared.close();
+  });
+
   test('may begin again from where it is told, and only then', async () => {
     const shared = share();
     let told = 0;
@@ -128,6 +141,21 @@ describe('a wait', () => {
       expect(thrown(() => shared.wait(WORD, WAITS, 0, () => {})).code).toBe('ERR_CLOSED');
     }
     await until(() => threads() <= before);
+  });
+
+  test('is not told either when it had ended, and close came before the event loop to it', async () => {
+    for (let i = 0; i < 5; i++) {
+      const shared = share();
+      let told = 0;
+      shared.wait(WORD, WAITS, 1, () => {
+        told++;
+      });
+      const end = performance.now() + 50;
+      while (performance.now() < end);
+      shared.close();
+      await sleep(10);
+      expect(told).toBe(0);
+    }
   });
 
   test('ends when the file was cut short, before it began or under it', async () => {
