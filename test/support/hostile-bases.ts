@@ -20,6 +20,8 @@ export interface StoreKind {
   readonly value: 'bytes' | 'string' | 'msgpack' | 'json';
   /** With versions and times of expiry. */
   readonly stamped?: true;
+  /** With shared structures. */
+  readonly shares?: true;
 }
 
 /** What a transaction left, each store in the order of its keys. */
@@ -44,6 +46,7 @@ const numbers: StoreKind = { name: 'numbers', key: 'u32', value: 'bytes' };
 const words: StoreKind = { name: 'words', key: 'string', value: 'string' };
 const mixed: StoreKind = { name: 'mixed', key: 'tuple', value: 'msgpack' };
 const stamped: StoreKind = { name: 'stamped', key: 'u32', value: 'string', stamped: true };
+const users: StoreKind = { name: 'users', key: 'u32', value: 'msgpack', shares: true };
 const notes: StoreKind = { name: 'notes', key: 'string', value: 'json' };
 
 /** Writes transactions and remembers what they left. */
@@ -72,6 +75,7 @@ class Builder {
           value: kind.value,
           versions: stamps,
           expires: stamps,
+          sharedStructures: kind.shares === true,
         } as object);
         if (value === undefined) tx.remove(store, key);
         else tx.put(store, key, value);
@@ -194,6 +198,25 @@ const SHAPES: readonly Shape[] = [
       fewNumbers(builder, 240, 40);
       builder.commit(range(0, 50).map((i) => ['words', word(i), `value ${i}`]));
       builder.commit([['numbers', 7, value(1, 10_000)]]);
+    },
+  },
+  {
+    name: 'shared structures',
+    pageSize: 256,
+    weight: 3,
+    stores: [users, words],
+    build: (builder) => {
+      const user = (i: number): object => ({
+        id: i,
+        [`of${i % 30}`]: [{ a: i }, { [`b${i}`]: 1 }],
+      });
+      builder.commit(range(0, 40).map((i) => ['users', i, user(i)]));
+      builder.keepOlder();
+      builder.commit(range(0, 30).map((i) => ['words', word(i), `value ${i}`]));
+      for (let round = 1; round < 5; round++) {
+        builder.commit(range(0, 10).map((i) => ['users', 20 * round + i, user(50 * round + i)]));
+      }
+      builder.commit(range(0, 10).map((i) => ['users', 3 * i, undefined]));
     },
   },
   {
