@@ -360,7 +360,6 @@ describe('reads and writes', () => {
     ],
     ['verify with a bad signal', () => db.verify(wrong({ signal: {} })), typeError('AbortSignal')],
     ['bulkLoad', () => store.bulkLoad([]), coded('UNSUPPORTED', 'bulkLoad')],
-    ['watch', () => db.watch(store), coded('UNSUPPORTED', 'watch')],
     ['prefetch', () => db.prefetch(store), coded('UNSUPPORTED', 'prefetch')],
     [
       'ifVersion where there are none',
