@@ -11,6 +11,7 @@ import { CorruptionError } from '../errors.ts';
 import { META_SLOT_OFFSETS } from '../format/geometry.ts';
 import { imageMeta } from '../pager/image.ts';
 import type { PageSet } from '../pager/page-set.ts';
+import type { Pace } from '../transaction/pace.ts';
 import {
   type BackedUpSnapshot,
   type BackupPiece,
@@ -19,7 +20,6 @@ import {
   type PiecePart,
 } from './backup-piece.ts';
 import { checkPages } from './check-pages.ts';
-import type { Pace } from './pace.ts';
 
 /** Checks the snapshot, and begins its image. Throws CORRUPTION, STORAGE_FAULT. */
 export async function imagePiece(source: BackedUpSnapshot): Promise<BackupPiece> {

@@ -3,7 +3,7 @@
 import type { MappedPages } from '../pager/mapped-pages.ts';
 import type { Pager } from '../pager/pager.ts';
 import type { SnapshotRoots } from '../pager/snapshot.ts';
-import type { Pace } from './pace.ts';
+import type { Pace } from '../transaction/pace.ts';
 
 /** The snapshot that is backed up; whoever made this keeps it. */
 export interface BackedUpSnapshot {

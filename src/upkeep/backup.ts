@@ -11,13 +11,13 @@ import { join } from 'node:path';
 import { BackupMismatchError, DatabaseLockedError } from '../errors.ts';
 import type { RollBack } from '../format/meta.ts';
 import type { Pager } from '../pager/pager.ts';
+import { orAborted, Pace } from '../transaction/pace.ts';
 import { imagePiece } from './backup-image.ts';
 import { incrementPiece } from './backup-increment.ts';
 import type { BackupOptions, BackupReport, BackupTarget } from './backup-options.ts';
 import { type BackedUpSnapshot, PART_BYTES, type PiecePart } from './backup-piece.ts';
 import { compactCopy } from './compact-copy.ts';
 import { giveUpStream, sendParts, writePiece } from './deliver.ts';
-import { orAborted, Pace } from './pace.ts';
 import { failure, TargetFile } from './target-file.ts';
 
 /** What a backup needs of its handle. */

@@ -6,7 +6,7 @@ import type { PageSet } from '../pager/page-set.ts';
 import type { SnapshotRoots } from '../pager/snapshot.ts';
 import type { Storage } from '../pager/storage.ts';
 import { Walk } from '../pager/walk.ts';
-import type { Pace } from './pace.ts';
+import type { Pace } from '../transaction/pace.ts';
 
 /** Looked at between two looks at the clock. */
 const STEP_BYTES: number = 2 ** 17;

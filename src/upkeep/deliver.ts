@@ -1,9 +1,9 @@
 /** Where a piece goes: to a new file, or to a stream of either kind. */
 
 import { pipeline } from 'node:stream/promises';
+import { orAborted } from '../transaction/pace.ts';
 import { takesMore } from './backup-options.ts';
 import type { BackupPiece, PiecePart } from './backup-piece.ts';
-import { orAborted } from './pace.ts';
 import type { TargetFile } from './target-file.ts';
 
 /** Writes the piece into the file, leaving out its zeros. The file was just made. */

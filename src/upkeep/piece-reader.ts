@@ -4,8 +4,8 @@
  */
 
 import { type FileHandle, open } from 'node:fs/promises';
+import { orAborted } from '../transaction/pace.ts';
 import type { BackupSource } from './backup-options.ts';
-import { orAborted } from './pace.ts';
 import { failure, readSome } from './target-file.ts';
 
 /** Read of a file at a time. */

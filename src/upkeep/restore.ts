@@ -5,8 +5,8 @@
 
 import { statSync } from 'node:fs';
 import type { LongWork } from '../transaction/long-work.ts';
+import { Pace } from '../transaction/pace.ts';
 import { type BackupSource, checkRestore } from './backup-options.ts';
-import { Pace } from './pace.ts';
 import { PieceReader } from './piece-reader.ts';
 import { restoreImage } from './restore-image.ts';
 import { restoreIncrement } from './restore-increment.ts';

@@ -20,8 +20,8 @@ import type { DatabaseIdentity } from '../pager/metas.ts';
 import { PageSet } from '../pager/page-set.ts';
 import { PrivateMemory } from '../pager/private-memory.ts';
 import type { SnapshotRoots } from '../pager/snapshot.ts';
+import type { Pace } from '../transaction/pace.ts';
 import { checkPages } from './check-pages.ts';
-import type { Pace } from './pace.ts';
 import type { TargetFile } from './target-file.ts';
 
 /** What the pieces so far lead to. */
