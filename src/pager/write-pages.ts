@@ -291,7 +291,7 @@ export class WritePages implements PageWriter {
    * Gives the private memory back; the transaction is over and nothing reads its pages any more.
    */
   dispose(): void {
-    for (const chunk of this.chunks) this.memory.giveBackChunk(chunk);
+    this.memory.giveBackChunks(this.chunks);
     this.chunks.length = 0;
     this.runs.length = 0;
     this.used = 0;

@@ -70,7 +70,7 @@ class SharedMemory extends PrivateMemory {
   override takeChunk(): Segment {
     return this.ring[this.taken++ % this.ring.length]!;
   }
-  override giveBackChunk(): void {}
+  override giveBackChunks(): void {}
 }
 
 /** All places of the programs of one exploration. */
