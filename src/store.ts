@@ -6,6 +6,7 @@ import type { EncodedShapes } from './codec/shape-encoder.ts';
 import type { Pager } from './pager/pager.ts';
 import type { Durability } from './pager/write-session.ts';
 import type { Blob } from './transaction/blob.ts';
+import { BulkLoad, type EntrySource } from './transaction/bulk-load.ts';
 import {
   encodeRemoval,
   putEntry,
@@ -17,7 +18,7 @@ import {
 } from './transaction/changes.ts';
 import type { LatestReader } from './transaction/latest.ts';
 import type { Lazy } from './transaction/lazy.ts';
-import type { LongWork } from './transaction/long-work.ts';
+import { checkLongWork, type LongWork } from './transaction/long-work.ts';
 import { findLive } from './transaction/lookup.ts';
 import {
   checkRemoveOptions,
@@ -28,7 +29,7 @@ import {
   type RemoveOptions,
 } from './transaction/put-options.ts';
 import type { RangeOptions } from './transaction/range.ts';
-import { type Entry, unsupported } from './transaction/reader.ts';
+import type { Entry } from './transaction/reader.ts';
 import { putShared, putSharedBytes } from './transaction/shared-put.ts';
 import { readValue, type StoreDefinition, type StoreRef } from './transaction/store-definition.ts';
 import type { StoreShapes } from './transaction/store-shapes.ts';
@@ -101,6 +102,22 @@ export interface StoreOf<K, V, D> extends StoreRef<K, V> {
   clear(): Promise<number>;
   /** All of the entries in one atomic write; resolves to their number. */
   putMany(entries: Iterable<readonly [K, V]>): Promise<number>;
+  /**
+   * Puts the entries of a source of any length, in many transactions, each as durable as the
+   * database promises; resolves to their number. Of equal keys the last one counts. A source in the
+   * order of the keys is fastest, and fills pages up. Memory stays bounded, the event loop goes on
+   * between two transactions, and so do the writes of others. An entry is encoded when it is read.
+   *
+   * They are committed in the order of the source. Progress is told after each commit: `done`
+   * entries, the first ones of the source, are in the store; `total` are those that an array, Set
+   * or Map has, else those read so far. When it rejects what was committed stays, and nothing is
+   * there in part: to go on, skip the first `done` that were told last. A source that is not at its
+   * end is told so by its `return`.
+   *
+   * Errors: TypeError for no source, and for an entry that is no [key, value], with its index; what
+   * a put throws; what the source throws; DISK_FULL and other failures of a commit; the signal's
+   * reason; DATABASE_CLOSED, READ_ONLY.
+   */
   bulkLoad(
     source: Iterable<readonly [K, V]> | AsyncIterable<readonly [K, V]>,
     options?: LongWork,
@@ -302,8 +319,18 @@ export class StoreHandle<K, V, D> implements StoreOf<K, V, D> {
     });
   }
 
-  async bulkLoad(): Promise<number> {
-    return unsupported('bulkLoad');
+  async bulkLoad(source: EntrySource<K, V>, options: LongWork = {}): Promise<number> {
+    const { definition } = this;
+    checkLongWork('bulkLoad', options);
+    const { queue, durability, pager } = this.host;
+    const { pageSize } = pager.pages.geometry;
+    const { shapes } = definition;
+    const encodeShared =
+      shapes === undefined
+        ? undefined
+        : (value: V, out: EncodedValue) => this.encodeShared(shapes, value, out);
+    const target = { definition, queue, durability, pageSize, encodeShared };
+    return new BulkLoad(target, source, options).run();
   }
   async putStream(
     key: K,
@@ -342,7 +369,9 @@ export class StoreHandle<K, V, D> implements StoreOf<K, V, D> {
       return { bytes, keyLength: bytes.length, shapes: undefined };
     }
     const shapes =
-      definition.shapes === undefined ? undefined : this.encodeShared(definition.shapes, value);
+      definition.shapes === undefined
+        ? undefined
+        : this.encodeShared(definition.shapes, value, encoded);
     if (shapes === undefined) definition.encodeValue(value, encoded);
     // Noted before the key's codec runs: it may be the user's, and put something else.
     const { bytes: valueBytes, start, end } = encoded;
@@ -355,11 +384,11 @@ export class StoreHandle<K, V, D> implements StoreOf<K, V, D> {
   }
 
   /** With the shapes that are known: new ones are added when the piece runs. */
-  private encodeShared(shapes: StoreShapes, value: V): EncodedShapes {
+  private encodeShared(shapes: StoreShapes, value: V, out: EncodedValue): EncodedShapes {
     const { encoder } = shapes;
     this.definition.requireValue(value);
     encoder.list ??= this.host.latest.shapes(this.definition, shapes);
-    return encoder.encode(value, this.encoded);
+    return encoder.encode(value, out);
   }
 }
 

@@ -46,6 +46,8 @@ export class Scratch {
   /** A separator on its way to a branch. */
   readonly separator: Uint8Array;
   separatorLength = 0;
+  /** The key of an entry that is being put. */
+  readonly key: Uint8Array;
 
   constructor(geometry: Geometry) {
     this.geometry = geometry;
@@ -59,6 +61,7 @@ export class Scratch {
     this.birth = new Float64Array(most);
     this.below = new Float64Array(most);
     this.separator = new Uint8Array(geometry.pageSize);
+    this.key = new Uint8Array(geometry.pageSize);
   }
 
   /** Begins a new list. */

@@ -15,6 +15,7 @@ import { LEAF_SLOT_BYTES } from '../format/geometry.ts';
 import { slotCount } from '../format/page-header.ts';
 import type { PageWriter } from '../pager/page-reader.ts';
 import type { StagedPayload } from '../pager/staged-payload.ts';
+import { appendEntries, type EntryList } from './append.ts';
 import { isAtEdge } from './branch-edit.ts';
 import type { Cursor } from './cursor.ts';
 import { removeEntries } from './delete.ts';
@@ -136,6 +137,21 @@ export class WritableTree extends Tree {
     // The tree may be kept until the next transaction.
     entry.letGo();
     return added;
+  }
+
+  /**
+   * After a put that ended on the tree's last leaf: puts entries of the list, from place `from` on,
+   * that come in order after it, on the same leaf. Returns how many, which may be none.
+   */
+  append(list: EntryList, from: number, version: number): number {
+    if (this.tail !== this.changes) return 0;
+    const { edit } = this;
+    this.begin();
+    edit.touchPath(edit.path.depth);
+    const appended = appendEntries(edit, list, from, version);
+    this.changing = false;
+    this.tail = this.changes;
+    return appended;
   }
 
   /** False after a change failed half-way: the tree is not to be used until `reset`. */

@@ -80,6 +80,11 @@ export class Pager {
     return this.jobs.counts;
   }
 
+  /** Throws DATABASE_CLOSED, READ_ONLY. */
+  requireWritable(): void {
+    this.turn.requireWritable();
+  }
+
   // Sessions
 
   /**

@@ -23,6 +23,11 @@ import { requireNoPromise, WriteTransactionReader } from './write-transaction.ts
 
 /** One piece of work: a callback or a single call, whose keys and values are encoded already. */
 export interface Work<R> {
+  /**
+   * What is done before `run`, where that takes long: it may be left alone wherever it yields, and
+   * the event loop turns. A writeSync or closeSync that comes in between waits for all of it.
+   */
+  readonly before?: (core: WriteCore) => Generator<undefined, void>;
   readonly run: (core: WriteCore) => R;
   /** Whether `run` can throw after it has changed something. */
   readonly undoable: boolean;
@@ -91,6 +96,8 @@ export class WriteQueue {
   private readonly scratch: Scratch;
   private queue: Queued[] = [];
   private draining: Promise<void> | undefined;
+  /** A group that is being run, and may rest between two of its steps. */
+  private building: Generator<undefined, void> | undefined;
   /** A group runs now. */
   private running = false;
   /** A transaction from beginWrite is being begun, is open, or is being committed. */
@@ -110,6 +117,12 @@ export class WriteQueue {
     this.openValues = openValues;
     this.events = events;
     this.scratch = new Scratch(pager.pages.geometry);
+  }
+
+  /** Throws unless pieces can be written: DATABASE_CLOSED, READ_ONLY. */
+  requireTaking(): void {
+    if (this.refusing) throw this.closedError();
+    this.pager.requireWritable();
   }
 
   /** Queues a piece; it is run at the end of the turn. */
@@ -144,6 +157,7 @@ export class WriteQueue {
   runSync<R>(work: Work<R>): R {
     if (this.refusing) throw this.closedError();
     if (this.running || this.manual?.begun === true) throw transactionOpen('writeSync');
+    this.finishBuilding();
     let outcome: { value: R } | { error: unknown } | undefined;
     this.queue.push({
       work,
@@ -171,7 +185,7 @@ export class WriteQueue {
       rejectAll(group, error);
       return;
     }
-    const built = this.build(session, group);
+    const built = atOnce(this.build(session, group));
     if (built === undefined) return;
     const { root, durability } = built;
     try {
@@ -187,6 +201,7 @@ export class WriteQueue {
   stopSync(): void {
     if (this.running) throw transactionOpen('closeSync');
     this.refuse();
+    this.finishBuilding();
     this.drainSync();
   }
 
@@ -198,13 +213,15 @@ export class WriteQueue {
 
   /** Resolves when all that is queued now is committed or has failed, whatever comes after it. */
   async settle(): Promise<void> {
-    const commits = [...this.commits];
-    // A piece without work runs after all that was queued before it, and ends with their commit.
+    const { building } = this;
     if (this.draining !== undefined && this.mayRun) {
+      // A piece without work runs after all that was queued before it, and ends with their commit.
       const nothing = { run: () => {}, undoable: false, bytes: 0, durability: 'manual' } as const;
       await this.add(nothing).catch(() => {});
+    } else {
+      while (building !== undefined && this.building === building) await turn();
     }
-    await Promise.allSettled(commits);
+    await Promise.allSettled([...this.commits]);
   }
 
   /** After `refuse`, when a manual transaction cannot go on and nothing more comes. */
@@ -292,7 +309,7 @@ export class WriteQueue {
       }
       // A writeSync that came in between may have made a newer state than the session's base.
       const current = syncCommits === this.syncCommits;
-      if (current && this.queue.length > 0) this.commitGroup(session);
+      if (current && this.queue.length > 0) await this.commitQueued(session);
       else this.pager.abort(session);
     }
     this.draining = undefined;
@@ -300,9 +317,27 @@ export class WriteQueue {
   }
 
   /** Runs the queue in this session and submits its commit, without waiting for it. */
-  private commitGroup(session: WriteSession): void {
-    const group = this.take();
-    const built = this.build(session, group);
+  private async commitQueued(session: WriteSession): Promise<void> {
+    const building = this.commitGroup(session, this.take());
+    this.building = building;
+    while (this.building === building) {
+      if (building.next().done === true) this.building = undefined;
+      else await turn();
+    }
+  }
+
+  /** Runs a group that rests to its end, here. */
+  private finishBuilding(): void {
+    const { building } = this;
+    this.building = undefined;
+    if (building !== undefined) atOnce(building);
+  }
+
+  private *commitGroup(
+    session: WriteSession,
+    group: readonly Queued[],
+  ): Generator<undefined, void> {
+    const built = yield* this.build(session, group);
     if (built === undefined) return;
     const { root, durability } = built;
     const commit = this.pager.commit(session, root.page, root.birth, durability);
@@ -315,11 +350,14 @@ export class WriteQueue {
   }
 
   /** Runs the group in the session; undefined when it failed as a whole, which is told. */
-  private build(session: WriteSession, group: readonly Queued[]): Built | undefined {
+  private *build(
+    session: WriteSession,
+    group: readonly Queued[],
+  ): Generator<undefined, Built | undefined> {
     try {
       const core = new WriteCore(session, this.scratch);
       this.last.core = core;
-      const outcomes = this.runGroup(core, group);
+      const outcomes = yield* this.runGroup(core, group);
       // Stores that were only asked for are made with the next write, not by a failed one.
       const root = core.finish(outcomes.length > 0 ? this.events.newStores() : []);
       const { changed } = session.pages;
@@ -335,7 +373,7 @@ export class WriteQueue {
    * Runs each piece, undoing those that throw; these are rejected at once. Throws what makes the
    * whole group fail: a single call that met damage in the middle of a change.
    */
-  private runGroup(core: WriteCore, group: readonly Queued[]): Outcome[] {
+  private *runGroup(core: WriteCore, group: readonly Queued[]): Generator<undefined, Outcome[]> {
     const outcomes: Outcome[] = [];
     this.running = true;
     try {
@@ -344,6 +382,7 @@ export class WriteQueue {
         core.beginPiece();
         const point = work.undoable ? core.begin() : undefined;
         try {
+          if (work.before !== undefined) yield* this.resting(work.before(core));
           const value = work.run(core);
           if (point !== undefined) {
             // The callback may have caught the error of a change that stopped half-way.
@@ -361,6 +400,16 @@ export class WriteQueue {
       this.running = false;
     }
     return outcomes;
+  }
+
+  private *resting(steps: Generator<undefined, void>): Generator<undefined, void> {
+    while (steps.next().done !== true) {
+      // A snapshot that begins meanwhile heals faults: those that were met here are told first.
+      this.pager.pages.throwOnFault();
+      this.running = false;
+      yield undefined;
+      this.running = true;
+    }
   }
 
   /** The users' promises first: what hears of the commit may throw. */
@@ -381,6 +430,19 @@ export class WriteQueue {
     this.queue = [];
     this.bytes = 0;
     return group;
+  }
+}
+
+/** Lets the event loop turn. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** What the steps come to, without a rest. */
+function atOnce<R>(steps: Generator<undefined, R>): R {
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
   }
 }
 

@@ -359,7 +359,6 @@ describe('reads and writes', () => {
       typeError('gather'),
     ],
     ['verify with a bad signal', () => db.verify(wrong({ signal: {} })), typeError('AbortSignal')],
-    ['bulkLoad', () => store.bulkLoad([]), coded('UNSUPPORTED', 'bulkLoad')],
     ['prefetch', () => db.prefetch(store), coded('UNSUPPORTED', 'prefetch')],
     [
       'ifVersion where there are none',
