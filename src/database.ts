@@ -105,7 +105,10 @@ export class Database implements Disposable, AsyncDisposable {
     return id;
   }
 
-  /** False while more than `maxQueuedBytes` wait to be written: a hint to slow down. */
+  /**
+   * False while what waits to be written takes more than `maxQueuedBytes` of memory: then await a
+   * write before the next one. Writes run in the order of the calls, so the last one is enough.
+   */
   get writable(): boolean {
     return !this.closed && !this.readOnly && this.queue.bytes <= this.options.maxQueuedBytes;
   }

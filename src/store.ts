@@ -159,6 +159,9 @@ interface EncodedEntry {
   readonly shapes: EncodedShapes | undefined;
 }
 
+/** What such an entry takes of memory beside its bytes (Node 20). */
+const ENTRY_BYTES = 250;
+
 export class StoreHandle<K, V, D> implements StoreOf<K, V, D> {
   readonly name: string;
   readonly database: D;
@@ -305,7 +308,7 @@ export class StoreHandle<K, V, D> implements StoreOf<K, V, D> {
         throw new TypeError('putMany takes entries as [key, value].');
       }
       const next = this.encode(entry[0], entry[1]);
-      bytes += next.bytes.length;
+      bytes += next.bytes.length + ENTRY_BYTES;
       encoded.push(next);
     }
     return this.host.queue.add({

@@ -503,20 +503,6 @@ describe('durability', () => {
   });
 });
 
-test('writable says when more than maxQueuedBytes wait', async () => {
-  const db = openFresh(':memory:', { maxQueuedBytes: 1000 });
-  const store = db.store('s', { key: 'u32', value: 'bytes' });
-  expect(db.writable).toBe(true);
-  const done = [store.put(1, new Uint8Array(900))];
-  expect(db.writable).toBe(true);
-  done.push(store.put(2, new Uint8Array(900)));
-  expect(db.writable).toBe(false);
-  expect(db.stats().open.queuedBytes).toBe(1808);
-  await Promise.all(done);
-  expect(db.writable).toBe(true);
-  expect(db.stats().open.queuedBytes).toBe(0);
-});
-
 test('transaction ids are those of the snapshots they make', async () => {
   const db = openFresh();
   const store = db.store('s');
