@@ -530,3 +530,29 @@ describe('while it works', () => {
     expect(most).toBeLessThan(12 * 2 ** 20);
   });
 });
+
+test('into a store with shared structures: values with many shapes, known ones and new ones', async () => {
+  const path = newPath();
+  const db = openFresh(path);
+  const store = db.store<number, Record<string, number>>('s', {
+    key: 'u32',
+    sharedStructures: true,
+    versions: true,
+  });
+  await store.put(0, { known: 0 });
+  const shapeOf = (i: number): Record<string, number> =>
+    i % 3 === 0 ? { known: i } : { [`name${i % 50}`]: i, other: i };
+  const entries = Array.from({ length: 5000 }, (_, i) => [(i * 7) % 5000, shapeOf(i)] as const);
+  expect(await store.bulkLoad(entries)).toBe(5000);
+  const plain = db.store<number, Record<string, number>>('p', { key: 'u32' });
+  await plain.bulkLoad(entries);
+  expect([...store.range()]).toEqual([...plain.range()]);
+  expect(store.getEntry(4999)!.version).toBe(store.getEntry(0)!.version);
+  const [shared, own] = ['s', 'p'].map(
+    (name) => db.stats().stores.find((s) => s.name === name)!.leafPages,
+  );
+  expect(shared).toBeLessThan(own!);
+  await db.close();
+  const again = openFresh(path).store<number, Record<string, number>>('s', { key: 'u32' });
+  for (const [key, value] of entries) expect(again.get(key)).toEqual(value);
+});

@@ -104,7 +104,8 @@ export class PairsWorld {
         const entries = Array.from({ length: 1 + (c % 20) }, (_, i) => {
           return [KEYS[(a + (i >> 2)) % KEYS.length]!, (b + i * 3) % VALUES] as const;
         });
-        same(await store.putMany(entries), entries.length, 'putMany');
+        const load = c % 3 === 0 ? store.bulkLoad(entries) : store.putMany(entries);
+        same(await load, entries.length, 'putMany or bulkLoad');
         const written = new Set<string>();
         for (const [k, value] of entries) {
           const there = model.find(k, value);
