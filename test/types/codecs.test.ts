@@ -140,7 +140,7 @@ describe('db.store', () => {
   });
 });
 
-test('transactions and snapshots know the store that they are given', () => {
+test('transactions and snapshots know the store that they are given', async () => {
   const db = openFresh();
   const store = db.store<string, User>('users');
   expectTypeOf(db.read((s) => s.get(store, 'a'))).toEqualTypeOf<User | undefined>();
@@ -150,4 +150,5 @@ test('transactions and snapshots know the store that they are given', () => {
   >();
   expectTypeOf<WriteTransaction>().toHaveProperty('nested');
   expectTypeOf<Snapshot>().toHaveProperty('transaction');
+  await db.flush();
 });
