@@ -129,7 +129,8 @@ export class StoreShapes {
     const key = new Uint8Array(4);
     for (let index = before.length; index < list.length; index++) {
       const text = utf8.encode(list.shapes[index]!.text);
-      tree.put(key, u32Key.write(index, key, 0), text, 0, text.length, true);
+      if (tree.put(key, u32Key.write(index, key, 0), text, 0, text.length)) continue;
+      throw this.damage(tree.root, `number ${index} was there already`);
     }
     this.note(tree, list);
   }

@@ -6,6 +6,7 @@
 
 import { childPage, setChild } from '../../src/format/branch.ts';
 import { META_SLOT_OFFSETS } from '../../src/format/geometry.ts';
+import { setLeafHead } from '../../src/format/leaf.ts';
 import { mapWord, setMapBitsBelow, setMapChild, setMapWord } from '../../src/format/map-page.ts';
 import { META_KIND } from '../../src/format/meta.ts';
 import {
@@ -41,6 +42,7 @@ const TREE = 'a deep tree';
 const LEFT = 'a tree of pages of 512 bytes, not closed';
 const RUNS = 'overflow runs';
 const LEVELS = 'a map of three levels';
+const SHAPES = 'shared structures';
 
 export const KNOWN_DAMAGE: readonly KnownDamage[] = [
   {
@@ -236,6 +238,19 @@ export const KNOWN_DAMAGE: readonly KnownDamage[] = [
         if (type !== PAGE_TYPE.leaf || pageType(before, o) !== type) continue;
         if (pageFlags(before, o) !== pageFlags(image.segment, o)) continue;
         image.write(o, older.slice(o, o + image.pageSize));
+      }
+    },
+  },
+  {
+    story: 'a shape was appended where a head says that greater keys come, which was a RangeError',
+    base: SHAPES,
+    use: 'write',
+    damage: (image) => {
+      for (const { page } of pagesOf(image, PAGE_TYPE.leaf, 0)) {
+        const o = image.touchPage(page);
+        const n = slotCount(image.segment, o);
+        if (n > 1) setLeafHead(image.segment, o, n - 1, 0x7fff_ffff);
+        sealPage(image, page);
       }
     },
   },
