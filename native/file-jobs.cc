@@ -50,14 +50,15 @@ class DoneCompletion : public Completion {
   Failure failure_;
 };
 
-bool readSteps(napi_env env, napi_value value, const double** steps, size_t* length) {
+bool readSteps(napi_env env, napi_value value, const char* name, const double** steps,
+               size_t* length) {
   bool is = false;
   napi_typedarray_type type = napi_int8_array;
   void* data = nullptr;
   if (value != nullptr) napi_is_typedarray(env, value, &is);
   if (is) napi_get_typedarray_info(env, value, &type, length, &data, nullptr, nullptr);
   if (!is || type != napi_float64_array) {
-    throwType(env, "steps must be a Float64Array");
+    throwType(env, std::string(name) + " must be a Float64Array");
     return false;
   }
   *steps = static_cast<const double*>(data);
@@ -108,7 +109,7 @@ bool NativeFile::readJob(const Info& info, Job* job, JobHost* host) {
   std::vector<Bytes> buffers;
   Words words;
   std::string why;
-  if (!usable(env) || !readSteps(env, info[0], &steps, &length)) return false;
+  if (!usable(env) || !readSteps(env, info[0], "steps", &steps, &length)) return false;
   if (!readBuffers(env, info[1], &buffers)) return false;
   if (!isNullish(env, info[2]) && !readWords(env, info[2], "words", &words)) return false;
   if (!parseJob(steps, length, buffers, words, job, &why)) {
@@ -149,6 +150,43 @@ Napi::Value NativeFile::run(const Info& info) {
   for (KeptValue* value : {&kept->done, &kept->written, &kept->buffers, &kept->words}) {
     value->drop(env);
   }
+  return report(env, failure);
+}
+
+Napi::Value NativeFile::load(const Info& info) {
+  Napi::Env env = info.Env();
+  const double* ranges = nullptr;
+  size_t length = 0;
+  if (!mapped(env) || !readSteps(env, info[0], "ranges", &ranges, &length)) return Value();
+  if (!readFunction(env, info[1], "done")) return Value();
+  Job job;
+  for (size_t i = 0; i + 1 < length; i += 2) {
+    const bool inside = ranges[i] >= 0 && ranges[i] <= kMaxSafe && ranges[i + 1] >= 0 &&
+                        ranges[i + 1] <= kMaxSafe;
+    if (!inside) {
+      throwRange(env, "ranges must be file offsets and lengths, each from 0 on");
+      return Value();
+    }
+    Step step;
+    step.op = Op::Load;
+    step.fileOffset = static_cast<uint64_t>(ranges[i]);
+    step.length = static_cast<uint64_t>(ranges[i + 1]);
+    job.main.push_back(step);
+  }
+  auto kept = std::make_shared<Kept>();
+  kept->channel = environment_->channel(env);
+  if (kept->channel == nullptr) return Value();
+  kept->done.set(env, info[1]);
+  kept->channel->hold(env);
+  JobHost host;
+  host.mapping = mapping_;
+  const Failure failure =
+      loads_.submit(std::move(job), std::move(host), [kept](Failure outcome) {
+        kept->channel->post(std::make_unique<DoneCompletion>(kept, outcome));
+      });
+  if (!failure) return Value();
+  kept->channel->letGo(env);
+  kept->done.drop(env);
   return report(env, failure);
 }
 

@@ -52,6 +52,7 @@ Napi::Function NativeFile::define(Napi::Env env) {
                          InstanceMethod("run", &NativeFile::run),
                          InstanceMethod("runSync", &NativeFile::runSync),
                          InstanceMethod("pending", &NativeFile::pending),
+                         InstanceMethod("load", &NativeFile::load),
                      });
 }
 
@@ -274,6 +275,7 @@ Napi::Value NativeFile::close(const Info& info) {
   }
   if (descriptor_ == nullptr) return Value();
   commits_.stop();
+  loads_.stop();
   for (const auto& entry : windows_) {
     if (entry.second != nullptr) entry.second->detach(env);
   }
@@ -287,6 +289,7 @@ Napi::Value NativeFile::close(const Info& info) {
 
 void NativeFile::leave() {
   commits_.stop();
+  loads_.stop();
   letGo();
 }
 

@@ -63,6 +63,7 @@ class NativeFile : public Napi::ObjectWrap<NativeFile>, public Resident {
   Value run(const Info& info);
   Value runSync(const Info& info);
   Value pending(const Info& info);
+  Value load(const Info& info);
   bool readJob(const Info& info, Job* job, JobHost* host);
 
   // False with an exception pending when it is closed, or in a forked child.
@@ -78,6 +79,7 @@ class NativeFile : public Napi::ObjectWrap<NativeFile>, public Resident {
   bool writable_ = false;
   std::shared_ptr<WriterLock> writerLock_;
   CommitThread commits_;
+  CommitThread loads_;  // apart: no commit waits for what is being loaded
   std::shared_ptr<Mapping> mapping_;
   // The ArrayBuffers on the mapping, by where they begin and how long they are.
   std::map<std::pair<size_t, size_t>, std::unique_ptr<ExternalBuffer>> windows_;

@@ -88,6 +88,8 @@ class Parser {
         return parseWord(&step->word);
       case Op::Wake:
         return parseWord(&step->word) && parseWord(&step->waits) && parseWord(&step->woken);
+      case Op::Load:
+        break;
       case Op::Flush:
       case Op::Notify:
       case Op::Release:

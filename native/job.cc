@@ -68,6 +68,8 @@ Outcome runStep(const Step& step, const Job& job, const JobHost& host, int cause
     case Op::Punch:
       // Whatever it could not do, it touched nothing that is in use.
       return {punchHole(host.descriptor, step.fileOffset, step.length), true};
+    case Op::Load:
+      return {host.mapping->load(step.fileOffset, step.length), true};
     case Op::Flush:
       // A full disk that a flush meets is no abort: what was written may be lost.
       return {host.mapping ? host.mapping->flush(host.descriptor) : flushFile(host.descriptor)};

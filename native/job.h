@@ -27,6 +27,7 @@ enum class Op {
   StoreErrno = 9,
   Punch = 10,
   Wake = 11,
+  Load = 12,  // made by NativeFile::load alone: no step of a job that JavaScript gives
 };
 
 struct Piece {
@@ -42,7 +43,7 @@ struct Step {
   size_t pieceCount = 0;
   size_t pageBytes = 0;
   uint64_t secret = 0;
-  // Zero, Punch.
+  // Zero, Punch, Load.
   uint64_t fileOffset = 0;
   uint64_t length = 0;
   // Store, Guard; StoreErrno, Wake (no value).

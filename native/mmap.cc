@@ -203,6 +203,29 @@ Failure Mapping::willNeed(uint64_t offset, uint64_t length) {
   return {};
 }
 
+Failure Mapping::load(uint64_t offset, uint64_t length) {
+  uint8_t* from = nullptr;
+  size_t bytes = 0;
+  // All of it is asked for before any of it is waited for.
+  if (Failure failure = willNeed(offset, length)) return failure;
+  if (!clamp(offset, length, &from, &bytes)) return {};
+#ifdef __linux__
+  constexpr int kPopulateRead = 22;  // MADV_POPULATE_READ, which old headers lack
+  for (;;) {
+    if (madvise(from, bytes, kPopulateRead) == 0) return {};
+    if (errno == EINVAL) break;  // Linux before 5.14
+    if (errno == EHWPOISON) return {EFAULT, "madvise"};
+    if (errno != EINTR && errno != EAGAIN) return Failure::of("madvise");
+  }
+#endif
+  const int32_t faults = guard_->words()[1];
+  for (size_t at = 0; at < bytes; at += osPageSize()) {
+    (void)*static_cast<volatile uint8_t*>(from + at);
+  }
+  const bool faulted = __atomic_load_n(guard_->words() + 1, __ATOMIC_SEQ_CST) != faults;
+  return faulted ? Failure{EFAULT, "read"} : Failure();
+}
+
 int32_t Mapping::remapFaults() {
   std::lock_guard<std::mutex> guard(mutex_);
   return guard_->remap(descriptor_->number());

@@ -45,6 +45,10 @@ class Mapping {
   // Asks for exactly these bytes to be read; maps them when they are not mapped yet.
   Failure willNeed(uint64_t offset, uint64_t length);
 
+  // Brings the bytes into memory, and into the page table of this process: a touch of them is no
+  // fault then. Waits for the disk. EFAULT when a part cannot be read.
+  Failure load(uint64_t offset, uint64_t length);
+
   int32_t remapFaults();
 
  private:

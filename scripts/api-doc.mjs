@@ -63,8 +63,7 @@ const SECTIONS = [
 const INTRODUCTION = `# API
 
 Made from the docstrings by \`node scripts/api-doc.mjs\`; a test holds it to the code. Times are in
-milliseconds, sizes in bytes. What throws UNSUPPORTED in this version says so when it is called:
-\`bulkLoad\` and \`prefetch\`.
+milliseconds, sizes in bytes.
 `;
 
 const ERRORS = `

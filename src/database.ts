@@ -20,7 +20,6 @@ import {
 import { OpenValues } from './transaction/open-values.ts';
 import { PinnedSnapshots } from './transaction/pinned-snapshot.ts';
 import type { RangeOptions } from './transaction/range.ts';
-import { unsupported } from './transaction/reader.ts';
 import { type Snapshot, SnapshotReader } from './transaction/snapshot.ts';
 import { collectStats, type DatabaseStats } from './transaction/statistics.ts';
 import type { KeyOf, StoreOptions, ValueOf } from './transaction/store-options.ts';
@@ -42,6 +41,7 @@ import {
   checkBackup,
 } from './upkeep/backup-options.ts';
 import { type CompactReport, compactDatabase } from './upkeep/compact.ts';
+import { prefetch } from './upkeep/prefetch.ts';
 import { ExpirySweep } from './upkeep/sweep.ts';
 
 /** A store of a database; see StoreOf. */
@@ -325,12 +325,25 @@ export class Database implements Disposable, AsyncDisposable {
     };
     return backup(host, target, options);
   }
+  /**
+   * Brings what reads of a range, or of an array of keys, need into memory, without holding up the
+   * event loop: branches, leaves, and values in pages of their own. Left out: the whole store.
+   * Reads of it then do not wait for the disk, as long as the system keeps it in memory. Resolves
+   * to the pages that were asked for, whether they were in memory or not. Progress is in pages; how
+   * many come is not known before, so `total` grows.
+   *
+   * Errors: TypeError, RangeError and KEY_TOO_LARGE for what is given; CORRUPTION and
+   * STORAGE_FAULT; DATABASE_CLOSED; the signal's reason.
+   */
   async prefetch<K, V>(
-    _store: Store<K, V>,
-    _what?: RangeOptions<K> | readonly K[],
-    _options?: LongWork,
+    store: Store<K, V>,
+    what?: RangeOptions<K> | readonly K[],
+    options: LongWork = {},
   ): Promise<{ pages: number }> {
-    return unsupported('prefetch');
+    this.requireOpen();
+    const { pager, pins } = this;
+    const host = { pager, pins, requireOpen: () => this.requireOpen() };
+    return prefetch(host, this.latest.definitionOf(store), what, options);
   }
   /**
    * An iterator that is told when something in the range was put, removed or written anew since

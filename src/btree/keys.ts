@@ -173,6 +173,31 @@ export function copySeparator(
   return copyKey(s, o, pageSize, e + 2, suffixLength(s, e), target);
 }
 
+/**
+ * The last child of the branch at `o` whose separator is below the bound's key, or also equal to it
+ * when `orAt`; child 0 has none. `separator` is scratch.
+ */
+export function lastBegun(
+  s: Segment,
+  o: number,
+  pageSize: number,
+  separator: Uint8Array,
+  { key, length }: Bound,
+  orAt: boolean,
+): number {
+  const limit = orAt ? 0 : -1;
+  let lo = 0;
+  let hi = slotCount(s, o) - 1;
+  // Child lo begins in time; those after hi do not.
+  while (lo < hi) {
+    const mid = (lo + hi + 1) >>> 1;
+    const separatorLength = copySeparator(s, o, pageSize, mid, separator);
+    if (compareKeys(separator, separatorLength, key, length) <= limit) lo = mid;
+    else hi = mid - 1;
+  }
+  return lo;
+}
+
 function copyKey(
   s: Segment,
   o: number,

@@ -20,9 +20,8 @@
 import { childBirth, childPage } from '../format/branch.ts';
 import type { TreeRoot } from '../format/catalogue.ts';
 import { PAGE_TYPE, pageLevel, slotCount } from '../format/page-header.ts';
-import type { Segment } from '../format/segment.ts';
 import type { PageReader } from '../pager/page-reader.ts';
-import { type Bound, compareKeys, copySeparator } from './keys.ts';
+import { type Bound, lastBegun } from './keys.ts';
 import { Path, ROOT_TYPE, wrongLevel } from './path.ts';
 import { rankOfPath } from './rank.ts';
 import { search } from './search.ts';
@@ -123,31 +122,6 @@ function newerBelow(
     }
   }
   return false;
-}
-
-/**
- * The last child of the branch at `o` whose separator is below the bound's key, or also equal to it
- * when `orAt`; child 0 has none. `separator` is scratch.
- */
-function lastBegun(
-  s: Segment,
-  o: number,
-  pageSize: number,
-  separator: Uint8Array,
-  { key, length }: Bound,
-  orAt: boolean,
-): number {
-  const limit = orAt ? 0 : -1;
-  let lo = 0;
-  let hi = slotCount(s, o) - 1;
-  // Child lo begins in time; those after hi do not.
-  while (lo < hi) {
-    const mid = (lo + hi + 1) >>> 1;
-    const separatorLength = copySeparator(s, o, pageSize, mid, separator);
-    if (compareKeys(separator, separatorLength, key, length) <= limit) lo = mid;
-    else hi = mid - 1;
-  }
-  return lo;
 }
 
 /** Where the bound leads to; `open`: the rank of an end that is open. */

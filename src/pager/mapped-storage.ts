@@ -208,6 +208,14 @@ export class MappedStorage implements Storage {
   willNeed(fileOffset: number, lengthBytes: number): void {
     this.told(() => this.file.advise('willneed', fileOffset, lengthBytes));
   }
+  load(ranges: readonly number[]): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.file.load(Float64Array.from(ranges), (error) => {
+        if (error === null) resolve();
+        else reject(error);
+      });
+    });
+  }
 
   hash(
     bytes: Uint8Array,

@@ -118,6 +118,13 @@ export interface NativeFile {
   /** Jobs queued or running. */
   pending(): number;
 
+  /**
+   * Brings ranges of the file, each an offset and a length in bytes, into memory and into the page
+   * table, on a thread of its own: what is touched then is no fault. `done(null)` when all of it is
+   * there; with an EFAULT when a part cannot be read, after which the rest was not loaded.
+   */
+  load(ranges: Float64Array, done: (error: NativeError | null) => void): void;
+
   /** mincore: how many OS pages of [offset, offset + length) of the file are in memory. */
   resident(fileOffset: number, lengthBytes: number): number;
   /** madvise over the whole mapping: 'normal' | 'random' | 'sequential', or a range 'willneed'. */

@@ -76,6 +76,8 @@ export interface Storage extends Given {
    * is there, or on its way, and the system reads nothing around it.
    */
   willNeed(fileOffset: number, lengthBytes: number): void;
+  /** Brings ranges, offset and length in turn, into memory, off this thread: see NativeFile. */
+  load(ranges: readonly number[]): Promise<void>;
 
   close(): void;
 }

@@ -5,16 +5,21 @@ const PIECE_MS = 4;
 
 export class Pace {
   private readonly requireGoing: () => void;
+  private readonly pieceMs: number;
   private begun = performance.now();
 
-  /** `requireGoing` throws when the work is to stop: others ran in between. */
-  constructor(requireGoing: () => void) {
+  /**
+   * `requireGoing` throws when the work is to stop: others ran in between. `pieceMs`: how long the
+   * event loop may be held at a time.
+   */
+  constructor(requireGoing: () => void, pieceMs: number = PIECE_MS) {
     this.requireGoing = requireGoing;
+    this.pieceMs = pieceMs;
   }
 
   /** Whether it is time to rest. */
   get isDue(): boolean {
-    return performance.now() - this.begun >= PIECE_MS;
+    return performance.now() - this.begun >= this.pieceMs;
   }
 
   /** Lets the event loop turn. */

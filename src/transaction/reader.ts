@@ -4,7 +4,6 @@
  */
 
 import type { Tree } from '../btree/tree.ts';
-import { UnsupportedError } from '../errors.ts';
 import { type Blob, openBlob } from './blob.ts';
 import { requireOneValue } from './changes.ts';
 import { DistinctKeys } from './distinct-keys.ts';
@@ -317,11 +316,6 @@ function requireMulti(
   throw new TypeError(
     `${call} is for stores with multi: true; store "${name}" has one value for a key.`,
   );
-}
-
-/** What this version does not do yet throws UNSUPPORTED. */
-export function unsupported(what: string): never {
-  throw new UnsupportedError(`${what} is not supported by this version of coppice yet.`);
 }
 
 function entryAt<K, V>(

@@ -359,7 +359,6 @@ describe('reads and writes', () => {
       typeError('gather'),
     ],
     ['verify with a bad signal', () => db.verify(wrong({ signal: {} })), typeError('AbortSignal')],
-    ['prefetch', () => db.prefetch(store), coded('UNSUPPORTED', 'prefetch')],
     [
       'ifVersion where there are none',
       () => store.put('kept', 2, { ifVersion: 3 }),

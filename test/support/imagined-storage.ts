@@ -45,6 +45,7 @@ export abstract class ImaginedStorage {
     return 0;
   }
   willNeed(_fileOffset: number, _lengthBytes: number): void {}
+  async load(_ranges: readonly number[]): Promise<void> {}
   view(_fileOffset: number, _lengthBytes: number, _released: () => void): NativeView {
     throw new Error('nothing is mapped here');
   }
