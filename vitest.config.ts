@@ -1,4 +1,29 @@
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
+
+/** What takes longest begins first, so that no processor waits for the last of them at the end. */
+const LONGEST_FIRST = [
+  'crash/power-loss.test.ts',
+  'crash/power-loss-faults.test.ts',
+  'hostile/pages.test.ts',
+  'hostile/others.test.ts',
+  'hostile/checks.test.ts',
+  'model/model.test.ts',
+  'faults/every-call.test.ts',
+  'processes/ends-anywhere.test.ts',
+  'interleavings/interleavings.test.ts',
+];
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const placeOf = ({ moduleId }: TestSpecification): number => {
+      const place = LONGEST_FIRST.findIndex((name) => moduleId.endsWith(`/test/${name}`));
+      return place < 0 ? LONGEST_FIRST.length : place;
+    };
+    const sorted = await super.sort(files);
+    return sorted.sort((a, b) => placeOf(a) - placeOf(b));
+  }
+}
 
 /** One seed for the whole run: every random test derives its own from it, and prints it. */
 const seed = process.env.COPPICE_SEED ?? String(Math.floor(Math.random() * 2 ** 31));
@@ -16,6 +41,7 @@ const config: ViteUserConfig = defineConfig({
     execArgv: ['--expose-gc'],
     // npm test is sized for a machine of two cores.
     maxWorkers: 2,
+    sequence: { sequencer: LongestFirst },
     testTimeout: long ? 6 * 3_600_000 : 30_000,
     hookTimeout: 30_000,
     // The JSON is what .ci/run counts.

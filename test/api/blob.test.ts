@@ -13,23 +13,14 @@ import { CorruptionError, open, StorageFaultError } from '../../src/index.ts';
 import { seed } from '../frame/seed.ts';
 import { cases } from '../frame/size.ts';
 import { newPath, newTinyFile, openFresh } from '../support/fresh-database.ts';
+import { bytesOf, same } from '../support/random-bytes.ts';
 import { expectRefusal, typeError } from './refusal.ts';
 
 setFlagsFromString('--expose-gc');
 const collect: () => void = runInNewContext('gc');
 
-function bytesOf(size: number, seed: number): Uint8Array {
-  const bytes = new Uint8Array(size);
-  let x = seed;
-  for (let i = 0; i < size; i++) {
-    x = (Math.imul(x, 1_664_525) + 1_013_904_223) | 0;
-    bytes[i] = x >>> 24;
-  }
-  return bytes;
-}
 type Bytes = Store<number, Uint8Array>;
 const bytesStore = (db: Database): Bytes => db.store('s', { key: 'u32', value: 'bytes' });
-const same = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0;
 const closed = expect.objectContaining({ code: 'TRANSACTION_CLOSED' });
 
 async function whole(source: AsyncIterable<Uint8Array>): Promise<Uint8Array> {

@@ -8,20 +8,11 @@ import { describe, expect, test } from 'vitest';
 import type { Database, Store } from '../../src/index.ts';
 import { checkWhole, newPath, newTinyFile, openFresh } from '../support/fresh-database.ts';
 import { onVolume } from '../support/process-volumes.ts';
+import { bytesOf, same } from '../support/random-bytes.ts';
 import { coded, expectRefusal, rangeError, typeError } from './refusal.ts';
 
-function bytesOf(size: number, seed: number): Uint8Array {
-  const bytes = new Uint8Array(size);
-  let x = seed;
-  for (let i = 0; i < size; i++) {
-    x = (Math.imul(x, 1_664_525) + 1_013_904_223) | 0;
-    bytes[i] = x >>> 24;
-  }
-  return bytes;
-}
 type Bytes = Store<string, Uint8Array>;
 const bytesStore = (db: Database): Bytes => db.store('s', { key: 'string', value: 'bytes' });
-const same = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0;
 
 /** The value in pieces of such sizes, again and again. */
 function* pieces(value: Uint8Array, sizes: readonly number[]): Generator<Uint8Array> {

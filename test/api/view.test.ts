@@ -10,24 +10,15 @@ import { expect, test } from 'vitest';
 import type { Database, Store } from '../../src/index.ts';
 import { CorruptionError, open, StorageFaultError } from '../../src/index.ts';
 import { newPath, newTinyFile, openFresh } from '../support/fresh-database.ts';
+import { bytesOf, same } from '../support/random-bytes.ts';
 
 setFlagsFromString('--expose-gc');
 const collect: () => void = runInNewContext('gc');
 
 const SIZES = [4097, 65_536, 65_537, 1_000_000, 9_000_001];
 
-function bytesOf(size: number, seed: number): Uint8Array {
-  const bytes = new Uint8Array(size);
-  let x = seed;
-  for (let i = 0; i < size; i++) {
-    x = (Math.imul(x, 1_664_525) + 1_013_904_223) | 0;
-    bytes[i] = x >>> 24;
-  }
-  return bytes;
-}
 type Bytes = Store<number, Uint8Array>;
 const bytesStore = (db: Database): Bytes => db.store('s', { key: 'u32', value: 'bytes' });
-const same = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0;
 
 for (const [what, path] of [
   ['pages of 4096 bytes', () => newPath()],

@@ -243,12 +243,12 @@ describe('the writer lock', () => {
       await until(() => a.tryAcquireWriter());
       const served: number[] = [];
       const all = waiters.map(async (waiter, i) => {
-        await sleep(5 * i);
+        await sleep(25 * i);
         expect(await acquire(waiter, 10_000)).toBeNull();
         served.push(i);
         waiter.releaseWriter();
       });
-      await sleep(5 * waiters.length);
+      await sleep(25 * waiters.length);
       a.releaseWriter();
       await Promise.all(all);
       expect(served).toEqual([0, 1, 2, 3]);

@@ -176,6 +176,18 @@ const stamped: StoreKind = {
   },
 };
 
+/** Values of many shapes, new ones again and again, and some that are never shared. */
+const alike: StoreKind = {
+  ...strings,
+  name: 'alike',
+  options: { key: 'string', sharedStructures: true },
+  value(n, large) {
+    if (n % 7 === 0) return { text: 'x'.repeat(large + n) };
+    if (n % 5 === 0) return Object.fromEntries(Array.from({ length: 70 }, (_, i) => [`n${i}`, n]));
+    return n % 2 === 0 ? { [`name${n}`]: n, list: [{ n }, { n, of: null }] } : { n, of: `v${n}` };
+  },
+};
+
 export const KINDS: readonly StoreKind[] = [
   tuple,
   strings,
@@ -185,6 +197,7 @@ export const KINDS: readonly StoreKind[] = [
   floats,
   backwards,
   stamped,
+  alike,
 ];
 
 export type ModelEntry = readonly [key: unknown, value: unknown];

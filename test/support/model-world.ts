@@ -3,11 +3,13 @@
  * compared at once.
  */
 
+import { isDeepStrictEqual } from 'node:util';
 import {
   type Database,
   type Durability,
   type OpenOptions,
   open,
+  type RangeOptions,
   type Snapshot,
   type WriteTransaction,
 } from '../../src/index.ts';
@@ -24,7 +26,7 @@ import {
   rangeOf,
   same,
 } from './model-reads.ts';
-import { copyState, KINDS, type ModelState, ModelStore } from './model-store.ts';
+import { copyState, KINDS, type ModelEntry, type ModelState, ModelStore } from './model-store.ts';
 
 /** One operation: what, and four numbers that say on what. */
 export type Operation = readonly [what: number, a: number, b: number, c: number, d: number];
@@ -35,6 +37,15 @@ export interface Setting {
   readonly options: OpenOptions;
   /** Bytes that do not fit into a leaf. */
   readonly large: number;
+}
+
+/** A watch, and what its range held when it was last told. */
+interface Watched {
+  readonly name: string;
+  readonly range: RangeOptions<unknown>;
+  readonly matches: ((key: unknown) => boolean) | undefined;
+  readonly changes: AsyncIterableIterator<{ transaction: number }>;
+  seen: readonly ModelEntry[];
 }
 
 /** Thrown by callbacks that are to be undone. */
@@ -83,6 +94,7 @@ export class World {
   private readonly setting: Setting;
   private snapshots: { snapshot: Snapshot; state: ModelState }[] = [];
   private held: HeldIteration[] = [];
+  private watched: Watched[] = [];
   private readonly backups = new ModelBackups();
 
   constructor(setting: Setting) {
@@ -254,6 +266,37 @@ export class World {
       case 'goOn':
         this.held = this.held.filter((held) => advance(held, a % 8));
         break;
+      case 'watch': {
+        if (this.watched.length > 1) await this.watched.shift()!.changes.return?.();
+        // A watch is told of all between the ends of its range.
+        const { range, matches } = rangeOf(model, c & ~112, a, b);
+        const changes = this.db.watch(store, range);
+        this.watched.push({ name, range, matches, changes, seen: model.range(range, matches) });
+        break;
+      }
+      case 'told':
+        for (const watched of this.watched) await this.requireTold(watched);
+        break;
+      case 'prefetch': {
+        const of = rangeOf(model, c, a, b);
+        const keys = [this.someKey(model, a, b), this.someKey(model, b, c)];
+        const { pages } = await this.db.prefetch(store, c % 3 === 0 ? keys : of.range);
+        if (c % 3 === 0) same(pages > 0, model.entries.length > 0, 'pages of some keys');
+        break;
+      }
+      case 'bulkLoad': {
+        const entries = Array.from({ length: c % 60 }, (_, i) => {
+          const place = c % 2 === 0 ? i : c - i;
+          return [model.kind.key(a + place, b), model.kind.value(c + i, large)] as const;
+        });
+        same(await store.bulkLoad(entries), entries.length, 'bulkLoad');
+        if (entries.length > 0) {
+          this.changed(name, () => {
+            for (const [key, value] of entries) model.put(key, value);
+          });
+        }
+        break;
+      }
       case 'flush':
         await this.db.flush();
         same(this.db.stats().durableTransaction, this.db.lastTransaction, 'durable');
@@ -502,7 +545,24 @@ export class World {
     }
   }
 
+  /** A watch whose range holds other entries now than when it was last told has to be told. */
+  private async requireTold(watched: Watched): Promise<void> {
+    const { name, range, matches, changes, seen } = watched;
+    const now = this.state.get(name)!.range(range, matches);
+    watched.seen = now;
+    if (isDeepStrictEqual(now, seen)) return;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error('a watch was not told in 20 s')), 20_000);
+    });
+    const { done, value } = await Promise.race([changes.next(), late]);
+    clearTimeout(timer);
+    same(done, false, 'a watch that goes on');
+    same(value.transaction <= this.db.lastTransaction, true, 'the transaction that a watch tells');
+  }
+
   private letGo(): void {
+    for (const { changes } of this.watched.splice(0)) void changes.return?.();
     for (const { snapshot, state } of this.snapshots.splice(0)) {
       checkAll((name) => bind(snapshot, this.stores.get(name)!), state);
       snapshot.close();
@@ -604,6 +664,11 @@ const STEPS = [
   'range',
   'hold',
   'goOn',
+  'watch',
+  'told',
+  'told',
+  'prefetch',
+  'bulkLoad',
   'flush',
   'compact',
   'trim',
