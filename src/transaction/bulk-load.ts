@@ -2,13 +2,14 @@
  * Many entries put in many transactions, in the order of their source.
  *
  *     source -> a chunk fills up -> sorted, put in one transaction -> flushed -> progress
- *               the next one fills up meanwhile ...
+ *               the next one fills up and is put meanwhile ...
  *
  * 1. Chunks are committed one after the other, each whole or not at all: what is committed is at
  *    any time the first `done` entries of the source.
  * 2. However it ends, none of its chunks will be committed afterwards: the last `done` that was
  *    told stays right.
- * 3. It has two chunks at most, one that fills up and one on its way.
+ * 3. It has three chunks at most, one that fills up and two on their way: while one is flushed the
+ *    next is put.
  */
 
 import type { Durability } from '../pager/write-session.ts';
@@ -35,6 +36,9 @@ export interface LoadTarget<K, V> {
 const LOOK_AFTER_BYTES = 64 * 1024;
 const BYTES_PER_ENTRY = 1024;
 
+/** Chunks that are given to the queue at once: one is flushed, and one is put. */
+const MOST_SENT = 2;
+
 /** A chunk that was given to the queue. */
 interface Sent {
   /** It is being put, or that is done. */
@@ -51,9 +55,10 @@ export class BulkLoad<K, V> {
   private readonly options: LongWork;
   private readonly pace: Pace;
   private filling: EntryChunk<K, V>;
-  /** The chunk that was sent last: it can be filled again when its commit is done. */
-  private other: EntryChunk<K, V> | undefined;
-  private sent: Sent | undefined;
+  /** Chunks whose commits are done: they can be filled again. */
+  private readonly spare: EntryChunk<K, V>[] = [];
+  /** The chunks on their way, in order. */
+  private readonly sent: Sent[] = [];
   /** Entries read so far, those that are committed, and those that the source says it has. */
   private read = 0;
   private done = 0;
@@ -87,7 +92,7 @@ export class BulkLoad<K, V> {
     try {
       await this.readAll();
       await this.send();
-      await this.orStopped(this.lastSent);
+      await this.waitForSent(0);
       if (this.told !== this.done) this.tell(this.done);
       return this.done;
     } catch (error) {
@@ -146,9 +151,9 @@ export class BulkLoad<K, V> {
     return this.pace.isDue ? this.pace.rest() : undefined;
   }
 
-  /** Gives the chunk to the queue, when the one before is committed. */
+  /** Gives the chunk to the queue, when no more than one is on its way. */
   private async send(): Promise<void> {
-    await this.orStopped(this.lastSent);
+    await this.waitForSent(MOST_SENT - 1);
     const { filling, target } = this;
     const { count } = filling;
     if (count === 0) return;
@@ -161,21 +166,22 @@ export class BulkLoad<K, V> {
       durability: target.durability,
     });
     sent.done = committed.then(() => {
+      this.sent.shift();
       if (!sent.begun) return;
       this.done += count;
       filling.clear();
+      this.spare.push(filling);
       this.tell(Math.max(this.known, this.read));
     });
     sent.done.catch((error: unknown) => this.stop(error));
-    this.sent = sent;
-    this.filling = this.other ?? this.newChunk();
-    this.other = filling;
+    this.sent.push(sent);
+    this.filling = this.spare.pop() ?? this.newChunk();
     if (this.pace.isDue) await this.pace.rest();
   }
 
-  /** Settles when no chunk is on its way. */
-  private get lastSent(): Promise<void> {
-    return this.sent?.done ?? Promise.resolve();
+  /** Waits until no more than `most` chunks are on their way. */
+  private async waitForSent(most: number): Promise<void> {
+    while (this.sent.length > most) await this.orStopped(this.sent[0]!.done);
   }
 
   /** As `promise`, but rejects as soon as the work is to stop. */
@@ -192,13 +198,16 @@ export class BulkLoad<K, V> {
     this.endWait(error);
   }
 
-  /** The chunk on its way is taken back, or waited for when it has all been put. */
+  /**
+   * What is on its way is committed when it is the source that failed: it is good. Else it is taken
+   * back, or waited for when it has all been put.
+   */
   private async abandon(error: unknown): Promise<void> {
+    if (this.failure === undefined) await this.waitForSent(0).catch(() => {});
     this.stop(error);
-    const { sent } = this;
-    if (sent === undefined) return;
-    sent.isCancelled = true;
-    if (sent.begun) await sent.done.catch(() => {});
+    for (const sent of this.sent) sent.isCancelled = true;
+    const begun = this.sent.filter((sent) => sent.begun);
+    await Promise.allSettled(begun.map(({ done }) => done));
   }
 
   private newChunk(): EntryChunk<K, V> {
