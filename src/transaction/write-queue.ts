@@ -5,48 +5,27 @@
  *                     -> run all that is queued, in order -> commit -> resolve
  *                        (the next group is built while this one is flushed)
  *
- * 1. Pieces run in the order of the calls.
- * 2. A piece that throws loses its own work only: it ran in a part of the transaction that is
- *    undone.
- * 3. A promise is resolved only when the commit that holds its work is done, and rejected when it
- *    failed.
+ * A promise is resolved only when the commit that holds its work is done, and rejected when it
+ * failed. What a group is, and how its pieces run: group.ts.
  */
 
 import { Scratch } from '../btree/scratch.ts';
-import { CoppiceError, DatabaseClosedError, TransactionOpenError } from '../errors.ts';
+import { DatabaseClosedError, TransactionOpenError } from '../errors.ts';
 import type { Pager } from '../pager/pager.ts';
 import type { Durability, WriteSession } from '../pager/write-session.ts';
+import {
+  GroupRunner,
+  type Outcome,
+  type Queued,
+  rejectAll,
+  rejectOutcomes,
+  strongest,
+  type Work,
+} from './group.ts';
 import type { OpenValues } from './open-values.ts';
 import type { StoreDefinition } from './store-definition.ts';
 import { WriteCore } from './write-core.ts';
 import { requireNoPromise, WriteTransactionReader } from './write-transaction.ts';
-
-/** One piece of work: a callback or a single call, whose keys and values are encoded already. */
-export interface Work<R> {
-  /**
-   * What is done before `run`, where that takes long: it may be left alone wherever it yields, and
-   * the event loop turns. A writeSync or closeSync that comes in between waits for all of it.
-   */
-  readonly before?: (core: WriteCore) => Generator<undefined, void>;
-  readonly run: (core: WriteCore) => R;
-  /** Whether `run` can throw after it has changed something. */
-  readonly undoable: boolean;
-  /** Of the keys and values that it holds. */
-  readonly bytes: number;
-  readonly durability: Durability;
-}
-
-interface Queued {
-  readonly work: Work<unknown>;
-  readonly resolve: (value: unknown) => void;
-  readonly reject: (error: unknown) => void;
-}
-
-/** What a piece of a group came to. */
-interface Outcome {
-  readonly queued: Queued;
-  readonly value: unknown;
-}
 
 /** A transaction that its user ends by hand, as the queue sees it. */
 interface ManualHold {
@@ -109,8 +88,7 @@ export class WriteQueue {
   private draining: Promise<void> | undefined;
   /** A group that is being run, and may rest between two of its steps. */
   private building: Generator<undefined, void> | undefined;
-  /** A group runs now. */
-  private running = false;
+  private readonly runner: GroupRunner;
   /** A transaction from beginWrite is being begun, is open, or is being committed. */
   private manual: ManualHold | undefined;
   /** What was queued before `manual` was asked for, and runs before it. */
@@ -128,6 +106,7 @@ export class WriteQueue {
     this.openValues = openValues;
     this.events = events;
     this.scratch = new Scratch(pager.pages.geometry);
+    this.runner = new GroupRunner(pager);
   }
 
   /** Throws unless pieces can be written: DATABASE_CLOSED, READ_ONLY. */
@@ -167,7 +146,7 @@ export class WriteQueue {
   /** Runs what is queued, and then this, and waits here until all of it is committed. */
   runSync<R>(work: Work<R>): R {
     if (this.refusing) throw this.closedError();
-    if (this.running || this.manual?.begun === true) throw transactionOpen('writeSync');
+    if (this.runner.isRunning || this.manual?.begun === true) throw transactionOpen('writeSync');
     this.finishBuilding();
     let outcome: { value: R } | { error: unknown } | undefined;
     this.queue.push({
@@ -210,7 +189,7 @@ export class WriteQueue {
 
   /** Takes nothing more, aborts a manual transaction, and commits here what is queued. */
   stopSync(): void {
-    if (this.running) throw transactionOpen('closeSync');
+    if (this.runner.isRunning) throw transactionOpen('closeSync');
     this.refuse();
     this.finishBuilding();
     this.drainSync();
@@ -368,7 +347,7 @@ export class WriteQueue {
     try {
       const core = new WriteCore(session, this.scratch);
       this.last.core = core;
-      const outcomes = yield* this.runGroup(core, group);
+      const outcomes = yield* this.runner.run(core, group);
       // Stores that were only asked for are made with the next write, not by a failed one.
       const root = core.finish(outcomes.length > 0 ? this.events.newStores() : []);
       const { changed } = session.pages;
@@ -377,49 +356,6 @@ export class WriteQueue {
       this.pager.abort(session);
       rejectAll(group, error);
       return undefined;
-    }
-  }
-
-  /**
-   * Runs each piece, undoing those that throw; these are rejected at once. Throws what makes the
-   * whole group fail: a single call that met damage in the middle of a change.
-   */
-  private *runGroup(core: WriteCore, group: readonly Queued[]): Generator<undefined, Outcome[]> {
-    const outcomes: Outcome[] = [];
-    this.running = true;
-    try {
-      for (const queued of group) {
-        const { work } = queued;
-        core.beginPiece();
-        const point = work.undoable ? core.begin() : undefined;
-        try {
-          if (work.before !== undefined) yield* this.resting(work.before(core));
-          const value = work.run(core);
-          if (point !== undefined) {
-            // The callback may have caught the error of a change that stopped half-way.
-            core.requireWhole();
-            core.release(point);
-          }
-          outcomes.push({ queued, value });
-        } catch (error) {
-          if (point !== undefined) core.rollback(point);
-          else if (!isRefusal(error) || !core.isWhole) throw error;
-          queued.reject(error);
-        }
-      }
-    } finally {
-      this.running = false;
-    }
-    return outcomes;
-  }
-
-  private *resting(steps: Generator<undefined, void>): Generator<undefined, void> {
-    while (steps.next().done !== true) {
-      // A snapshot that begins meanwhile heals faults: those that were met here are told first.
-      this.pager.pages.throwOnFault();
-      this.running = false;
-      yield undefined;
-      this.running = true;
     }
   }
 
@@ -462,29 +398,4 @@ function transactionOpen(what: string): TransactionOpenError {
     `${what} was called while a write transaction of the same database object is open. ` +
       'Use that transaction, or end it first.',
   );
-}
-
-/** Whether a single call was refused before it changed anything. */
-function isRefusal(error: unknown): boolean {
-  if (error instanceof TypeError || error instanceof RangeError) return true;
-  return error instanceof CoppiceError && REFUSALS.has(error.code);
-}
-const REFUSALS: ReadonlySet<string> = new Set([
-  'KEY_TOO_LARGE',
-  'VALUE_TOO_LARGE',
-  'STORE_MISMATCH',
-  'UNSUPPORTED',
-]);
-
-function strongest(group: readonly Queued[]): Durability {
-  if (group.some(({ work }) => work.durability === 'commit')) return 'commit';
-  return group.some(({ work }) => work.durability === 'interval') ? 'interval' : 'manual';
-}
-
-function rejectOutcomes(outcomes: readonly Outcome[], error: unknown): void {
-  for (const { queued } of outcomes) queued.reject(error);
-}
-
-function rejectAll(group: readonly Queued[], error: unknown): void {
-  for (const { reject } of group) reject(error);
 }
