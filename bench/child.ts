@@ -4,7 +4,7 @@
  */
 
 import { contenderNamed } from './contenders/all.ts';
-import { ascendingKeys, valueBytes } from './data.ts';
+import { ascendingRows } from './data.ts';
 import { writesOfThisProcess } from './process-writes.ts';
 import type { ChildTask, Reply, Request } from './protocol.ts';
 import { workloadNamed } from './workloads/all.ts';
@@ -25,24 +25,30 @@ tell({ kind: 'started' });
 async function answer(request: Request): Promise<void> {
   if (request === 'fill') {
     const start = performance.now();
-    const session = contender.open(task.folder);
-    await session.fill(ascendingKeys(task.scale.rows), valueBytes());
+    const session = await contender.open(task.folder);
+    await session.fill(ascendingRows(task.scale.rows));
     await session.close();
     tell({ kind: 'filled', ms: performance.now() - start });
   } else if (request === 'round') {
     if (prepared === undefined) {
-      prepared = workloadNamed(task.workload).prepare({ ...task, contender });
+      prepared = await workloadNamed(task.workload).prepare({ ...task, contender });
     }
     // What earlier rounds left is not this one's.
     globalThis.gc?.();
     const before = writesOfThisProcess();
+    const usageBefore = process.resourceUsage();
     const round = await prepared.round();
+    const usage = process.resourceUsage();
     const after = writesOfThisProcess();
+    const faults = {
+      minor: usage.minorPageFault - usageBefore.minorPageFault,
+      major: usage.majorPageFault - usageBefore.majorPageFault,
+    };
     const writes = { calls: after.calls - before.calls, bytes: after.bytes - before.bytes };
-    tell({ kind: 'round', ...round, writes });
+    tell({ kind: 'round', ...round, writes, faults });
   } else {
     await prepared?.close();
-    tell({ kind: 'closed' });
+    tell({ kind: 'closed', peakRssBytes: process.resourceUsage().maxRSS * 1024 });
     process.disconnect();
   }
 }

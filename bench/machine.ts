@@ -2,7 +2,7 @@
 
 import { readFileSync, statfsSync } from 'node:fs';
 import { arch, availableParallelism, cpus, loadavg, release, totalmem, type } from 'node:os';
-import { contenders } from './contenders/all.ts';
+import type { Entrant } from './contenders/all.ts';
 
 export interface Machine {
   readonly date: string;
@@ -19,7 +19,11 @@ export interface Machine {
   readonly loadAfter: number;
 }
 
-export function describeMachine(data: string, loadBefore: number): Machine {
+export function describeMachine(
+  entrants: readonly Entrant[],
+  data: string,
+  loadBefore: number,
+): Machine {
   return {
     date: new Date().toISOString(),
     system: `${type()} ${release()} ${arch()}`,
@@ -28,7 +32,7 @@ export function describeMachine(data: string, loadBefore: number): Machine {
     memoryBytes: totalmem(),
     filesystem: filesystemOf(data),
     node: process.version,
-    versions: Object.fromEntries(contenders.map(({ name, version }) => [name, version])),
+    versions: Object.fromEntries(entrants.map(({ name, version }) => [name, version])),
     loadBefore,
     loadAfter: load(),
   };

@@ -1,114 +1,116 @@
 /** `npm run bench -- ARGS`: measures, prints tables, leaves the figures as JSON. */
 
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
-import { contenders, OURS } from './contenders/all.ts';
+import { findContenders } from './contenders/all.ts';
+import { OURS } from './contenders/names.ts';
+import { judge } from './goals.ts';
 import { type HeapReport, measureHeap } from './heap.ts';
-import { describeMachine, load, type Machine } from './machine.ts';
-import { fill, folderOf, type Result, runWorkload } from './runner.ts';
+import { describeMachine, load } from './machine.ts';
+import { HELP, type Options, parseOptions } from './options.ts';
+import { REPORT_VERSION, type Report, readReport, writeReport } from './report.ts';
+import { fill, folderOf, type Result, runWorkload, variantsOf } from './runner.ts';
 import { type Summary, summarise } from './summary.ts';
-import { countsTable, goalsTable, heapText, machineText, timesTable } from './table.ts';
-import { workloadNamed, workloads } from './workloads/all.ts';
-import type { Scale } from './workloads/workload.ts';
+import {
+  countsTable,
+  goalsTable,
+  heapText,
+  machineText,
+  memoryTable,
+  timesTable,
+} from './table.ts';
+import { workloadNamed } from './workloads/all.ts';
 
-const HELP = `
-Measures Coppice against its peers. Every contender and workload has a process of its own; the
-processes take turns, round by round; medians count.
+const options = optionsOrNothing();
+if (options?.help) console.log(HELP);
+else if (options !== undefined) await main(options);
 
-    npm run bench -- [--quick] [--only NAME]... [--rounds N] [--rows N] [--dir FOLDER]
+async function main(options: Options): Promise<void> {
+  const { goals, json } = options;
+  const earlier = goals && json !== undefined ? readReport(json) : undefined;
+  const report = earlier ?? (await measure(options));
+  console.log(`\n${machineText(report.machine)}`);
+  const { rows, rounds } = report.scale;
+  console.log(`${rows} rows, 15-byte keys, 100-byte values, ${rounds} rounds, ${report.seconds} s`);
+  for (const { name, why } of report.absent) console.log(`${name} was left out: ${why}`);
+  if (!goals) {
+    const summaries = summariesOf(report.results);
+    for (const text of [timesTable, countsTable, memoryTable]) console.log(`\n${text(summaries)}`);
+  }
+  const verdicts = judge(report.results, rows);
+  const told = goals ? verdicts : verdicts.filter(({ met }) => met !== undefined);
+  if (told.length > 0) console.log(`\n${goalsTable(told)}`);
+  if (report.heap !== undefined) console.log(`\n${heapText(report.heap)}`);
+  if (earlier !== undefined) return;
+  const kind = goals ? 'goals' : options.quick ? 'quick' : 'full';
+  const date = report.machine.date.replaceAll(':', '-');
+  const path = json ?? join('bench/results/local', `${kind}-${date}.json`);
+  writeReport(path, report);
+  console.log(`\n${path}`);
+}
 
-    --quick       fewer and shorter rounds: ends within two minutes
-    --only NAME   only this workload; may be given again. There are:
-                  ${[...workloads.map(({ name }) => name), 'heap'].join(', ')}
-    --rounds N    timed rounds of each contender
-    --rows N      rows in the file
-    --dir FOLDER  where the data is made, on the disk to be measured; removed afterwards
-    --help        this text
-
-The figures are left in bench/results/local/, as JSON.`;
-
-const QUICK = { scale: { rows: 1_000_000, gets: 100_000, transactions: 15, puts: 100 }, rounds: 5 };
-const FULL = { scale: { rows: 1_000_000, gets: 500_000, transactions: 50, puts: 100 }, rounds: 11 };
-
-const { values: args } = parseArgs({
-  options: {
-    help: { type: 'boolean' },
-    quick: { type: 'boolean' },
-    only: { type: 'string', multiple: true },
-    rounds: { type: 'string' },
-    rows: { type: 'string' },
-    dir: { type: 'string' },
-  },
-});
-
-if (args.help) console.log(HELP.trim());
-else await measure();
-
-async function measure(): Promise<void> {
-  const { scale: usual, rounds: usualRounds } = args.quick ? QUICK : FULL;
-  const scale: Scale = { ...usual, rows: count('rows', args.rows, usual.rows) };
-  const rounds = count('rounds', args.rounds, usualRounds);
-  const names = args.only ?? [...workloads.map(({ name }) => name), 'heap'];
-  const chosen = names.filter((name) => name !== 'heap').map(workloadNamed);
-  const data = join(resolve(args.dir ?? 'out/bench-data'), String(process.pid));
+async function measure({ scale, workloads, heap, contenders, dir }: Options): Promise<Report> {
+  const { entrants, absent } = findContenders(contenders);
+  for (const { name, why } of absent) note(`without ${name}: ${why}`);
+  const data = join(resolve(dir ?? 'out/bench-data'), String(process.pid));
   const loadBefore = load();
   const start = performance.now();
-  const summaries: Summary[] = [];
-  let heap: HeapReport | undefined;
+  const results: Result[] = [];
+  let heapReport: HeapReport | undefined;
 
   mkdirSync(data, { recursive: true });
   try {
-    note(`${scale.rows} rows for each of ${contenders.map(({ name }) => name).join(', ')}`);
-    await fill(data, scale);
-    for (const workload of chosen) {
-      note(workload.name);
-      summaries.push(summarise(workload, await runWorkload(workload, data, scale, rounds)));
+    const filled = heap || workloads.some(({ starts }) => starts !== 'empty');
+    if (filled) {
+      note(`${scale.rows} rows for each of ${entrants.map(({ name }) => name).join(', ')} ...`);
+      await fill(entrants, data, scale);
     }
-    if (names.includes('heap')) {
-      note('heap');
-      const ours = contenders.find(({ name }) => name === OURS);
-      if (ours !== undefined) heap = await measureHeap(folderOf(data, ours), scale.rows);
+    for (const workload of workloads) {
+      note(`measuring ${workload.name} ...`);
+      const able = entrants.filter((entrant) => variantsOf(workload, entrant).length > 0);
+      results.push(...(await runWorkload(workload, able, data, scale)));
     }
-    const machine = describeMachine(data, loadBefore);
-    const seconds = Math.round((performance.now() - start) / 1000);
-    console.log(`\n${machineText(machine)}`);
-    console.log(
-      `${scale.rows} rows, 15-byte keys, 100-byte values, ${rounds} rounds, ${seconds} s`,
-    );
-    for (const text of [timesTable, countsTable, goalsTable]) console.log(`\n${text(summaries)}`);
-    if (heap !== undefined) console.log(`\n${heapText(heap)}`);
-    save({ machine, scale, rounds, seconds, heap, results: summaries.flatMap((s) => s.results) });
+    if (heap) {
+      note('measuring heap ...');
+      const ours = entrants.find(({ name }) => name === OURS);
+      if (ours !== undefined) heapReport = await measureHeap(folderOf(data, ours), scale.rows);
+    }
+    return {
+      version: REPORT_VERSION,
+      machine: describeMachine(entrants, data, loadBefore),
+      scale,
+      seconds: Math.round((performance.now() - start) / 1000),
+      absent,
+      results,
+      heap: heapReport,
+    };
   } finally {
     rmSync(data, { recursive: true, force: true });
   }
 }
 
-/** What is left as JSON. */
-interface Report {
-  readonly machine: Machine;
-  readonly scale: Scale;
-  readonly rounds: number;
-  readonly seconds: number;
-  readonly results: readonly Result[];
-  readonly heap: HeapReport | undefined;
+/** In the order in which they ran. */
+function summariesOf(results: readonly Result[]): Summary[] {
+  const names = [...new Set(results.map(({ workload }) => workload))];
+  return names.map((name) =>
+    summarise(
+      workloadNamed(name),
+      results.filter(({ workload }) => workload === name),
+    ),
+  );
+}
+
+function optionsOrNothing(): Options | undefined {
+  try {
+    return parseOptions(process.argv.slice(2));
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    console.error('npm run bench -- --help tells what there is.');
+    process.exitCode = 1;
+    return undefined;
+  }
 }
 
 function note(what: string): void {
-  process.stderr.write(`measuring ${what} ...\n`);
-}
-
-function save(report: Report): void {
-  const folder = resolve('bench/results/local');
-  mkdirSync(folder, { recursive: true });
-  const name = `${args.quick ? 'quick' : 'full'}-${report.machine.date.replaceAll(':', '-')}.json`;
-  writeFileSync(join(folder, name), `${JSON.stringify(report, undefined, 2)}\n`);
-  console.log(`\nbench/results/local/${name}`);
-}
-
-function count(name: string, given: string | undefined, usual: number): number {
-  if (given === undefined) return usual;
-  const n = Number(given);
-  if (!Number.isSafeInteger(n) || n < 1) throw new RangeError(`--${name} is a number from 1 on`);
-  return n;
+  process.stderr.write(`${what}\n`);
 }

@@ -14,8 +14,15 @@ export interface ChildTask {
 
 export type Request = 'fill' | 'round' | 'close';
 
+export interface Faults {
+  /** Pages that were in memory, and only had to be mapped. */
+  readonly minor: number;
+  /** Pages that were waited for. */
+  readonly major: number;
+}
+
 export type Reply =
   | { readonly kind: 'started' }
   | { readonly kind: 'filled'; readonly ms: number }
-  | ({ readonly kind: 'round'; readonly writes: Writes } & Round)
-  | { readonly kind: 'closed' };
+  | ({ readonly kind: 'round'; readonly writes: Writes; readonly faults: Faults } & Round)
+  | { readonly kind: 'closed'; readonly peakRssBytes: number };

@@ -3,13 +3,12 @@
  * of each in turn, so that what else happens on the machine happens to all of them.
  */
 
-import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
-import { constants, cpSync, mkdirSync, rmSync, statSync } from 'node:fs';
+import { constants, cpSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { contenders, OURS } from './contenders/all.ts';
-import type { Contender } from './contenders/contender.ts';
-import type { ChildTask, Reply, Request } from './protocol.ts';
+import { type Child, startChild } from './child-process.ts';
+import { type Entrant, isProgram } from './contenders/all.ts';
+import { OURS } from './contenders/names.ts';
+import type { ChildTask, Reply } from './protocol.ts';
 import type { Scale, Workload } from './workloads/workload.ts';
 
 /** The rounds of one contender's variant in one workload. */
@@ -17,6 +16,8 @@ export interface Result {
   readonly workload: string;
   readonly contender: string;
   readonly variant: string;
+  /** Whether the variant does less than the task; see Contestant. */
+  readonly borrows: boolean;
   readonly operations: number;
   /** Of each round that counts, in their order. */
   readonly ms: readonly number[];
@@ -25,44 +26,64 @@ export interface Result {
   readonly bytesPut: number;
   readonly writeCalls: number;
   readonly writeBytes: number;
-  /** The length of the file when the rounds were over. */
+  /** Page faults in all of these rounds. */
+  readonly minorFaults: number;
+  readonly majorFaults: number;
+  /** The most memory that the process had at any time, what it maps and shares with it. */
+  readonly peakRssBytes: number;
+  /** What holds the data when the rounds were over: still open, and closed. */
   readonly fileBytes: number;
+  readonly closedBytes: number;
 }
 
 type RoundReply = Extract<Reply, { kind: 'round' }>;
 
 /** The folder in which the contender keeps its file. */
-export function folderOf(data: string, contender: Contender): string {
+export function folderOf(data: string, contender: Entrant): string {
   return join(data, contender.name);
 }
 
 /** Makes the rows of each contender, in a process that ends before anything is timed. */
-export async function fill(data: string, scale: Scale): Promise<void> {
-  for (const contender of contenders) {
+export async function fill(
+  entrants: readonly Entrant[],
+  data: string,
+  scale: Scale,
+): Promise<void> {
+  for (const contender of entrants) {
     const folder = folderOf(data, contender);
     mkdirSync(folder, { recursive: true });
-    const child = new Child(taskOf('fill', contender, 'fill', folder, scale));
+    const child = startChild(taskOf('fill', contender, 'fill', folder, scale), contender);
     await child.ask('fill');
     await child.end();
   }
 }
 
+/** The variants in which it does the workload: none where it does not. */
+export function variantsOf(workload: Workload, contender: Entrant): readonly string[] {
+  if (!workload.peers && contender.name !== OURS) return [];
+  if (isProgram(contender)) return contender.workloads.includes(workload.name) ? ['mdb'] : [];
+  return contender.variants[workload.task] ?? [];
+}
+
+/** How many rounds are timed where `rounds` are asked for. */
+export function roundsOf(workload: Workload, rounds: number): number {
+  return Math.max(Math.min(rounds, 5), Math.round(rounds * workload.roundsFactor));
+}
+
 /** All contenders and variants of one workload; `rounds` are timed, times the workload's factor. */
 export async function runWorkload(
   workload: Workload,
+  entrants: readonly Entrant[],
   data: string,
   scale: Scale,
-  rounds: number,
 ): Promise<Result[]> {
-  const lanes = contenders
-    .filter(({ name }) => workload.peers || name === OURS)
-    .flatMap((contender) =>
-      contender.variants[workload.task].map((variant) => {
-        const folder = folderOf(data, contender);
-        return new Lane(workload, contender, variant, folder, scale);
-      }),
-    );
-  const last = workload.warmUp + rounds * workload.roundsFactor;
+  const lanes = entrants.flatMap((contender) =>
+    variantsOf(workload, contender).map((variant) => {
+      const folder = folderOf(data, contender);
+      return new Lane(workload, contender, variant, folder, scale);
+    }),
+  );
+  const last = workload.warmUp + roundsOf(workload, scale.rounds);
   for (let round = 0; round < last; round++) {
     for (const lane of lanes) await lane.round(round >= workload.warmUp);
   }
@@ -74,29 +95,32 @@ export async function runWorkload(
 /** One contender's variant: its process, or one after the other. */
 class Lane {
   private readonly task: ChildTask;
-  private readonly contender: Contender;
+  private readonly contender: Entrant;
   private readonly freshProcess: boolean;
   private readonly ownFolder: boolean;
   private readonly replies: RoundReply[] = [];
+  private peakRssBytes = 0;
   private child: Child | undefined;
 
   constructor(
     workload: Workload,
-    contender: Contender,
+    contender: Entrant,
     variant: string,
     folder: string,
     scale: Scale,
   ) {
-    const own = workload.writes ? `${folder}-${variant}` : folder;
-    if (own !== folder) cpSync(folder, own, { recursive: true, mode: constants.COPYFILE_FICLONE });
+    const shared = workload.starts === 'shared rows';
+    const own = shared ? folder : `${folder}-${workload.name}-${variant.replaceAll(/\W+/g, '-')}`;
+    if (workload.starts === 'empty') mkdirSync(own, { recursive: true });
+    else if (!shared) cpSync(folder, own, { recursive: true, mode: constants.COPYFILE_FICLONE });
     this.task = taskOf(workload.name, contender, variant, own, scale);
     this.contender = contender;
     this.freshProcess = workload.freshProcess;
-    this.ownFolder = workload.writes;
+    this.ownFolder = !shared;
   }
 
   async round(counts: boolean): Promise<void> {
-    this.child ??= new Child(this.task);
+    this.child ??= startChild(this.task, this.contender);
     const reply = await this.child.ask('round');
     if (reply.kind !== 'round') throw new Error(`a child answered "${reply.kind}" to a round`);
     if (counts) this.replies.push(reply);
@@ -105,9 +129,10 @@ class Lane {
 
   async end(): Promise<Result> {
     // Before the close, which gives unused space back.
-    const fileBytes = statSync(this.contender.file(this.task.folder)).size;
-    await this.endChild();
     const { workload, contender, variant, folder } = this.task;
+    const fileBytes = this.contender.sizeBytes(folder);
+    await this.endChild();
+    const closedBytes = this.contender.sizeBytes(folder);
     if (this.ownFolder) rmSync(folder, { recursive: true });
     const sum = (of: (reply: RoundReply) => number): number =>
       this.replies.reduce((total, reply) => total + of(reply), 0);
@@ -115,66 +140,31 @@ class Lane {
       workload,
       contender,
       variant,
+      borrows: this.contender.borrowing.includes(variant),
       operations: this.replies[0]?.operations ?? 0,
       ms: this.replies.map((reply) => reply.ms),
       cpuMs: this.replies.map((reply) => reply.cpuMs),
       bytesPut: sum((reply) => reply.bytesPut),
       writeCalls: sum((reply) => reply.writes.calls),
       writeBytes: sum((reply) => reply.writes.bytes),
+      minorFaults: sum((reply) => reply.faults.minor),
+      majorFaults: sum((reply) => reply.faults.major),
+      peakRssBytes: this.peakRssBytes,
       fileBytes,
+      closedBytes,
     };
   }
 
   private async endChild(): Promise<void> {
-    await this.child?.end();
+    if (this.child === undefined) return;
+    this.peakRssBytes = Math.max(this.peakRssBytes, await this.child.end());
     this.child = undefined;
-  }
-}
-
-/** A child process; see child.ts. */
-class Child {
-  private readonly process: ChildProcess;
-  private readonly started: Promise<Reply>;
-
-  constructor(task: ChildTask) {
-    this.process = fork(new URL('./child.js', import.meta.url), [JSON.stringify(task)], {
-      execArgv: ['--expose-gc'],
-    });
-    this.started = this.reply();
-  }
-
-  async ask(request: Request): Promise<Reply> {
-    await this.started;
-    const reply = this.reply();
-    this.process.send(request);
-    return reply;
-  }
-
-  async end(): Promise<void> {
-    const exit = once(this.process, 'exit');
-    await this.ask('close');
-    await exit;
-  }
-
-  private reply(): Promise<Reply> {
-    return new Promise((resolve, reject) => {
-      const onExit = (code: number | null, signal: string | null): void => {
-        this.process.off('message', onMessage);
-        reject(new Error(`a child process ended with ${code ?? signal}`));
-      };
-      const onMessage = (reply: Reply): void => {
-        this.process.off('exit', onExit);
-        resolve(reply);
-      };
-      this.process.once('exit', onExit);
-      this.process.once('message', onMessage);
-    });
   }
 }
 
 function taskOf(
   workload: string,
-  contender: Contender,
+  contender: Entrant,
   variant: string,
   folder: string,
   scale: Scale,

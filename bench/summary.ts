@@ -1,37 +1,31 @@
 /** From the rounds to figures: medians, and how often ours goes into the best peer's time. */
 
-import { contenderNamed, OURS } from './contenders/all.ts';
+import { OURS } from './contenders/names.ts';
 import type { Result } from './runner.ts';
 import type { Workload } from './workloads/workload.ts';
 
 export interface Summary {
   readonly workload: Workload;
   readonly results: readonly Result[];
-  /** The fastest of our variants. */
-  readonly ours: Result;
-  /** The fastest of the peers' variants that do the whole task; undefined when there are none. */
-  readonly peer: Result | undefined;
-  /** The peer's time over ours: the median over the rounds of what each pair of rounds gives. */
-  readonly ratio: number | undefined;
-  readonly reached: boolean;
+  /** The fastest of our variants; undefined when ours did not take part. */
+  readonly ours: Result | undefined;
 }
 
 export function summarise(workload: Workload, results: readonly Result[]): Summary {
-  const ours = fastest(workload, ({ contender }) => contender === OURS, results);
-  const peer = fastest(
-    workload,
-    ({ contender, variant }) =>
-      contender !== OURS && !contenderNamed(contender).borrowing.includes(variant),
-    results,
-  );
-  if (ours === undefined) throw new Error(`${workload.name} was not measured`);
-  const ratio = peer === undefined ? undefined : ratioOf(workload, peer, ours);
-  const { goal } = workload;
-  const reached =
-    goal.kind === 'ms'
-      ? median(judged(workload, ours)) <= goal.atMost
-      : ratio !== undefined && ratio >= goal.now;
-  return { workload, results, ours, peer, ratio, reached };
+  return { workload, results, ours: fastestOf(workload, results, OURS) };
+}
+
+/** The contender's fastest variant that does the whole task. */
+export function fastestOf(
+  workload: Workload,
+  results: readonly Result[],
+  contender: string,
+): Result | undefined {
+  const time = (result: Result): number => median(judged(workload, result));
+  return results
+    .filter((result) => result.workload === workload.name && result.contender === contender)
+    .filter(({ borrows }) => !borrows)
+    .sort((a, b) => time(a) - time(b))[0];
 }
 
 /** How many times as long `a` takes as `b`: the median of what each pair of rounds gives. */
@@ -55,13 +49,4 @@ export function median(values: readonly number[]): number {
   const half = sorted.length >> 1;
   const upper = sorted[half] ?? Number.NaN;
   return sorted.length % 2 === 1 ? upper : ((sorted[half - 1] ?? upper) + upper) / 2;
-}
-
-function fastest(
-  workload: Workload,
-  among: (result: Result) => boolean,
-  results: readonly Result[],
-): Result | undefined {
-  const time = (result: Result): number => median(judged(workload, result));
-  return results.filter(among).sort((a, b) => time(a) - time(b))[0];
 }

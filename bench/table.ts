@@ -1,9 +1,9 @@
 /** Figures as text: Markdown tables, which a terminal shows well enough too. */
 
+import type { Verdict } from './goals.ts';
 import type { HeapReport } from './heap.ts';
 import { isMemory, type Machine } from './machine.ts';
 import { microseconds, ratioOf, type Summary } from './summary.ts';
-import type { Goal } from './workloads/workload.ts';
 
 export function machineText(machine: Machine): string {
   const versions = Object.entries(machine.versions).map(([name, version]) => `${name} ${version}`);
@@ -29,7 +29,7 @@ export function timesTable(summaries: readonly Summary[]): string {
       time(microseconds(result, 'wall')),
       spread(result.ms.map((ms) => (ms * 1000) / result.operations)),
       time(microseconds(result, 'cpu')),
-      result === ours ? '1' : ratioOf(workload, result, ours).toFixed(2),
+      ours === undefined ? '' : result === ours ? '1' : ratioOf(workload, result, ours).toFixed(2),
       workload.clock,
     ]),
   );
@@ -37,46 +37,50 @@ export function timesTable(summaries: readonly Summary[]): string {
   return table([...head, 'x ours', 'by'], rows, 'lllrrrrl');
 }
 
-/** Each workload's goal. */
-export function goalsTable(summaries: readonly Summary[]): string {
-  const rows = summaries.map(({ workload, peer, ours, ratio, reached }) => [
-    `${workload.name}: ${workload.title}`,
-    peer === undefined ? '' : `${peer.contender} ${peer.variant}`,
-    ratio === undefined ? '' : `${ratio.toFixed(2)} x`,
-    time(microseconds(ours, workload.clock)),
-    goalText(workload.goal),
-    reached ? 'yes' : 'NO',
+/** The goals, as goals.ts judged them. */
+export function goalsTable(verdicts: readonly Verdict[]): string {
+  const rows = verdicts.map(({ goal, figure, target, met }) => [
+    goal,
+    figure,
+    target,
+    met === undefined ? '' : met ? 'yes' : 'NO',
   ]);
-  const head = ['workload', 'best peer', 'times as fast', 'our time', 'goal', 'reached'];
-  return table(head, rows, 'llrrll');
+  return table(['goal', 'figure', 'wanted', 'met'], rows, 'lrll');
 }
 
 /** What the writes cost, in exact figures. */
 export function countsTable(summaries: readonly Summary[]): string {
   const rows = summaries
-    .filter(({ ours }) => ours.bytesPut > 0)
-    .flatMap(({ workload, results }) =>
-      results.map((result) => {
-        const rounds = result.ms.length;
-        const commits = workload.task === 'put' ? result.operations : result.operations / 1000;
-        return [
-          workload.name,
-          `${result.contender} ${result.variant}`,
-          (result.writeCalls / (commits * rounds)).toFixed(1),
-          (result.writeBytes / (commits * rounds) / 1024).toFixed(1),
-          (result.writeBytes / result.bytesPut).toFixed(1),
-          (result.fileBytes / 2 ** 20).toFixed(1),
-        ];
-      }),
-    );
-  const head = [
-    'workload',
-    'contender',
-    'write calls a commit',
-    'KiB a commit',
-    'bytes a byte put',
-  ];
-  return table([...head, 'file after, MiB'], rows, 'llrrrr');
+    .flatMap(({ results }) => results)
+    .filter(({ bytesPut }) => bytesPut > 0)
+    .map((result) => {
+      const puts = result.operations * result.ms.length;
+      return [
+        result.workload,
+        `${result.contender} ${result.variant}`,
+        ((result.writeCalls * 1000) / puts).toFixed(0),
+        (result.writeBytes / result.bytesPut).toFixed(1),
+        mebibytes(result.fileBytes),
+        mebibytes(result.closedBytes),
+      ];
+    });
+  const head = ['workload', 'contender', 'write calls for 1,000', 'bytes a byte given'];
+  return table([...head, 'file after, MiB', 'closed, MiB'], rows, 'llrrrr');
+}
+
+/** What the processes took of the machine. */
+export function memoryTable(summaries: readonly Summary[]): string {
+  const rows = summaries
+    .flatMap(({ results }) => results)
+    .map((result) => [
+      result.workload,
+      `${result.contender} ${result.variant}`,
+      mebibytes(result.peakRssBytes),
+      String(Math.round(result.minorFaults / result.ms.length)),
+      String(Math.round(result.majorFaults / result.ms.length)),
+    ]);
+  const head = ['workload', 'contender', 'peak RSS, MiB', 'minor faults a round', 'major'];
+  return table(head, rows, 'llrrr');
 }
 
 export function heapText({ withDatabase, without, mappedBytes, gets }: HeapReport): string {
@@ -99,9 +103,8 @@ export function heapText({ withDatabase, without, mappedBytes, gets }: HeapRepor
   );
 }
 
-function goalText(goal: Goal): string {
-  if (goal.kind === 'ms') return `at most ${goal.atMost} ms`;
-  return `${goal.now} x now, ${goal.later} x later`;
+function mebibytes(bytes: number): string {
+  return (bytes / 2 ** 20).toFixed(1);
 }
 
 function time(us: number): string {

@@ -1,42 +1,54 @@
 /**
  * `npm run bench -- ARGS`: compiles bench/, installs the peers of bench/package.json when they are
- * missing, and runs bench/main.ts with ARGS. `--quick` needs no peers but those of the root.
+ * wanted and missing, and runs bench/main.ts with ARGS. A peer that cannot be installed is left out,
+ * which bench/main.ts says. `--quick` and `--contenders` without them need none.
  * `npm run bench -- space ARGS`: the same for bench/space/main.ts, which never needs them.
  */
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { packagesAreCurrent, setUp } from './setup.mjs';
+import { setUp } from './setup.mjs';
 import { buildEnvironment, npm, root, show, step } from './steps.mjs';
 
 const space = process.argv[2] === 'space';
 const args = process.argv.slice(space ? 3 : 2);
 const folder = join(root, 'bench');
 const manifest = join(folder, 'package.json');
-const locked = existsSync(join(folder, 'package-lock.json'));
+const peers = Object.entries(
+  JSON.parse(readFileSync(manifest, 'utf8')).optionalDependencies,
+).filter(([name]) => wants(name));
 
-const ready =
-  (await setUp({ bench: true })) &&
-  (space ||
-    args.includes('--quick') ||
-    !existsSync(manifest) ||
-    peersAreThere() ||
-    (await installPeers()));
+const ready = await setUp({ bench: true });
+if (ready && !peers.every(isThere)) await installPeers();
 const program = space ? 'space/main.js' : 'main.js';
 const main = ['--expose-gc', join(root, 'out/bench', program), ...args];
 process.exitCode = ready && (await show(process.execPath, main)) === 0 ? 0 : 1;
 
-function peersAreThere() {
-  if (locked) return packagesAreCurrent(folder);
-  const { dependencies = {} } = JSON.parse(readFileSync(manifest, 'utf8'));
-  return Object.keys(dependencies).every((name) => existsSync(join(folder, 'node_modules', name)));
+/** Whether ARGS ask for this contender. */
+function wants(name) {
+  if (space || args.includes('--help')) return false;
+  const at = args.findIndex((arg) => /^--contenders(=|$)/.test(arg));
+  if (at < 0) return !args.includes('--quick') && !judgesEarlierRun();
+  const given = args[at].includes('=') ? args[at].split('=')[1] : args[at + 1];
+  return (given ?? '').split(',').includes(name);
 }
 
+/** Whether ARGS only read the figures of a run that is over. */
+function judgesEarlierRun() {
+  const file = args[args.indexOf('--json') + 1];
+  return args.includes('--goals') && args.includes('--json') && existsSync(file ?? '');
+}
+
+function isThere([name, version]) {
+  const path = join(folder, 'node_modules', name, 'package.json');
+  return existsSync(path) && JSON.parse(readFileSync(path, 'utf8')).version === version;
+}
+
+/** They are optional to npm, so that one that cannot be built does not take the other along. */
 function installPeers() {
   const [command, ...first] = npm();
-  const how = locked ? ['ci'] : ['install', '--no-package-lock'];
-  const flags = ['--include=dev', '--no-audit', '--no-fund'];
-  return step('install bench peers (minutes)', command, [...first, ...how, ...flags], {
+  const flags = ['--no-package-lock', '--include=optional', '--no-audit', '--no-fund'];
+  return step('install bench peers (minutes)', command, [...first, 'install', ...flags], {
     cwd: folder,
     env: buildEnvironment(),
   });

@@ -1,8 +1,10 @@
 /** Coppice: default options, so each write is durable when its promise resolves. */
 
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Database, open, type Store } from 'coppice';
-import type { Contender, EngineStats, HeldReader, Session } from './contender.ts';
+import { seenKey, seenValue } from '../data.ts';
+import type { Contender, EngineStats, Entry, HeldReader, Session } from './contender.ts';
 import { versionOf } from './versions.ts';
 
 const file = (folder: string): string => join(folder, 'data.coppice');
@@ -12,14 +14,46 @@ export const coppice: Contender = {
   version: versionOf('coppice'),
   variants: {
     get: ['get'],
+    search: ['has'],
     scan: ['range'],
+    reverse: ['range'],
+    keys: ['keys'],
+    count: ['count'],
+    offset: ['at', 'keys'],
+    seek: ['range'],
+    objects: ['get'],
+    load: ['write', 'append'],
     transaction: ['write', 'writeSync'],
+    remove: ['write', 'writeSync'],
     put: ['put', 'writeSync'],
+    group: ['put'],
+    relaxed: ['put', 'writeSync'],
     open: ['open'],
   },
   borrowing: [],
   file,
-  open: (folder) => new CoppiceSession(open(file(folder))),
+  sizeBytes: (folder) => statSync(file(folder)).size,
+  open: (folder, durability) =>
+    new CoppiceSession(
+      open(file(folder), { durability: durability === 'relaxed' ? 'interval' : 'commit' }),
+    ),
+  openObjects(folder) {
+    const db = open(file(folder));
+    const store = db.store<string, object>('objects', {
+      key: 'string',
+      value: 'msgpack',
+      sharedStructures: true,
+    });
+    return {
+      async fill(entries) {
+        await db.write((tx) => {
+          for (const [key, value] of entries) tx.put(store, key, value);
+        });
+      },
+      get: (key) => store.get(key),
+      close: () => db.close(),
+    };
+  },
 };
 
 class CoppiceSession implements Session {
@@ -31,10 +65,10 @@ class CoppiceSession implements Session {
     this.store = db.store('bench', { key: 'string', value: 'bytes' });
   }
 
-  async fill(keys: Iterable<string>, value: Uint8Array): Promise<void> {
+  async fill(entries: Iterable<Entry>): Promise<void> {
     const { db, store } = this;
     await db.write((tx) => {
-      for (const key of keys) tx.put(store, key, value);
+      for (const [key, value] of entries) tx.put(store, key, value);
     });
   }
 
@@ -43,13 +77,58 @@ class CoppiceSession implements Session {
     return (key) => store.get(key);
   }
 
-  scanner(): () => number {
+  searcher(): (key: string) => boolean {
+    const { store } = this;
+    return (key) => store.has(key);
+  }
+
+  scanner(_variant: string, reverse: boolean): () => number {
     const { store } = this;
     return () => {
-      let bytes = 0;
-      for (const [key, value] of store.range()) bytes += key.length + value.length;
-      return bytes;
+      let seen = 0;
+      for (const [key, value] of store.range({ reverse })) seen += seenKey(key) + seenValue(value);
+      return seen;
     };
+  }
+
+  keyScanner(): () => number {
+    const { store } = this;
+    return () => {
+      let seen = 0;
+      for (const key of store.keys()) seen += seenKey(key);
+      return seen;
+    };
+  }
+
+  counter(): (from: string, to: string) => number {
+    const { store } = this;
+    return (gte, lt) => store.count({ gte, lt });
+  }
+
+  offsetter(variant: string): (offset: number) => string | undefined {
+    const { store } = this;
+    if (variant === 'at') return (offset) => store.at(offset)?.[0];
+    return (offset) => store.keys({ offset, limit: 1 }).first();
+  }
+
+  seeker(): (key: string, limit: number) => number {
+    const { store } = this;
+    return (gte, limit) => {
+      let seen = 0;
+      for (const [key, value] of store.range({ gte, limit })) {
+        seen += seenKey(key) + seenValue(value);
+      }
+      return seen;
+    };
+  }
+
+  loader(variant: string): (keys: Iterable<string>, value: Uint8Array) => Promise<void> {
+    const { db, store } = this;
+    const options = variant === 'append' ? { append: true } : {};
+    return (keys, value) =>
+      db.write((tx) => {
+        for (const key of keys) tx.put(store, key, value, options);
+      });
   }
 
   writer(variant: string): (keys: readonly string[], value: Uint8Array) => Promise<void> {
@@ -64,6 +143,21 @@ class CoppiceSession implements Session {
     return (keys, value) =>
       db.write((tx) => {
         for (const key of keys) tx.put(store, key, value);
+      });
+  }
+
+  remover(variant: string): (keys: readonly string[]) => Promise<void> {
+    const { db, store } = this;
+    if (variant === 'writeSync') {
+      return async (keys) => {
+        db.writeSync((tx) => {
+          for (const key of keys) tx.remove(store, key);
+        });
+      };
+    }
+    return (keys) =>
+      db.write((tx) => {
+        for (const key of keys) tx.remove(store, key);
       });
   }
 

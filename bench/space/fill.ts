@@ -102,7 +102,7 @@ function bySize([, a]: [string, number], [, b]: [string, number]): number {
 
 async function insert({ contender: name, folder, rows }: Filling): Promise<Filled> {
   const contender = contenderNamed(name);
-  const session = contender.open(folder);
+  const session = await contender.open(folder);
   const write = session.writer(name === 'lmdb' ? 'transaction' : 'write');
   const order = shuffledRows(rows);
   for (let i = 0; i < rows; i += ROWS_EACH) {

@@ -6,7 +6,7 @@
 import { mkdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { contenderNamed } from '../contenders/all.ts';
-import { ascendingKeys, keyOf, randomRows } from '../data.ts';
+import { ascendingKeys, keyOf, randomRows, withValue } from '../data.ts';
 import { inChild } from './child-process.ts';
 import { type Figure, figure, type Measurement, mebibytes, type Part } from './measurement.ts';
 import { ROW_BYTES, RowModel, stampedValue } from './row-model.ts';
@@ -104,8 +104,8 @@ function figuresOf({ contender, readers, samples }: Line, rows: number): Figure[
 async function overwrite(input: Overwriting): Promise<Sample[]> {
   const { folder, rows, transactions, readers } = input;
   const contender = contenderNamed(input.contender);
-  const session = contender.open(folder);
-  await session.fill(ascendingKeys(rows), stampedValue(0));
+  const session = await contender.open(folder);
+  await session.fill(withValue(ascendingKeys(rows), stampedValue(0)));
   const write = session.writer(VARIANT[input.contender === 'lmdb' ? 'lmdb' : 'coppice']);
   const model = new RowModel(rows);
   const held: { reader: ReturnType<typeof session.hold>; model: RowModel }[] = [];

@@ -3,6 +3,8 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { coppice } from '../contenders/coppice.ts';
+import { lmdb } from '../contenders/lmdb.ts';
 import { describeMachine, load } from '../machine.ts';
 import { machineText, table } from '../table.ts';
 import { measurementNamed, measurements } from './all.ts';
@@ -61,7 +63,7 @@ async function measureAll(): Promise<void> {
       console.log(`\n${name}: ${title}\n\n${figuresTable(outcome.figures)}\n`);
       for (const note of outcome.notes) console.log(note);
     }
-    const machine = describeMachine(data, loadBefore);
+    const machine = describeMachine([coppice, lmdb], data, loadBefore);
     console.log(`\n${machineText(machine)}`);
     save(JSON.stringify({ machine, results }, undefined, 1), machine.date);
   } finally {

@@ -8,7 +8,7 @@ import { mkdirSync, realpathSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { contenderNamed } from '../contenders/all.ts';
 import type { EngineStats } from '../contenders/contender.ts';
-import { ascendingKeys, keyOf, randomRows } from '../data.ts';
+import { ascendingKeys, keyOf, randomRows, withValue } from '../data.ts';
 import { type Writes, writesOfThisProcess } from '../process-writes.ts';
 import { canTrace, inChild } from './child-process.ts';
 import { type Figure, figure, type Measurement, type Outcome, type Part } from './measurement.ts';
@@ -173,9 +173,9 @@ function goalFigures(costs: readonly Cost[]): Figure[] {
 async function overwrite(input: Overwriting): Promise<Overwritten> {
   const { folder, rows, transactions } = input;
   const contender = contenderNamed(input.contender);
-  const session = contender.open(folder);
+  const session = await contender.open(folder);
   const marker = new Marker(folder);
-  await session.fill(ascendingKeys(rows), stampedValue(0));
+  await session.fill(withValue(ascendingKeys(rows), stampedValue(0)));
   const write = session.writer(CONTENDERS[input.contender === 'lmdb' ? 'lmdb' : 'coppice'].variant);
   const model = new RowModel(rows);
   const fileBytes = (): number => statSync(contender.file(folder)).size;

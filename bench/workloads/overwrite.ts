@@ -1,7 +1,7 @@
-/** Rows drawn at random get a new value, 1,000 in each durable transaction. */
+/** Rows drawn at random, 1,000 in each durable transaction: new values, new rows, removed ones. */
 
-import { KEY_BYTES, randomKeys, VALUE_BYTES, valueBytes } from '../data.ts';
-import { inSession, type Workload } from './workload.ts';
+import { KEY_BYTES, keyOf, ROW_BYTES, randomKeys, shuffledRows, valueBytes } from '../data.ts';
+import { inSession, type Place, requireWritten, type Workload } from './workload.ts';
 
 const ROWS_EACH = 1_000;
 
@@ -10,19 +10,18 @@ export const overwrite: Workload = {
   title: 'overwrite at random, 1,000 a transaction',
   durability: 'flushed to the disk, each transaction',
   task: 'transaction',
-  goal: { kind: 'ratio', now: 2, later: 4 },
   clock: 'wall',
   roundsFactor: 1,
   warmUp: 4,
   freshProcess: false,
-  writes: true,
+  starts: 'own rows',
+  quick: true,
   peers: true,
 
   prepare(place) {
     const { transactions, rows } = place.scale;
     const operations = transactions * ROWS_EACH;
-    const bytesPut = operations * (KEY_BYTES + VALUE_BYTES);
-    return inSession(place, { operations, bytesPut }, (session) => {
+    return inSession(place, { operations, bytesPut: operations * ROW_BYTES }, (session) => {
       const write = session.writer(place.variant);
       const value = valueBytes();
       let seed = 1;
@@ -37,7 +36,91 @@ export const overwrite: Workload = {
             await write(keys, value);
           }
         },
+        check: () =>
+          requireWritten(place, session, { keys: batches.at(-1) ?? [], value, entries: rows }),
       };
     });
   },
 };
+
+/** Each round puts its part of the rows, so that the last one ends with all of them. */
+export const fillrandom: Workload = {
+  ...overwrite,
+  name: 'fillrandom',
+  title: 'insert at random, 1,000 a transaction',
+  warmUp: 0,
+  starts: 'empty',
+  quick: false,
+
+  prepare(place) {
+    const operations = Math.floor(place.scale.rows / place.scale.rounds);
+    return inSession(place, { operations, bytesPut: operations * ROW_BYTES }, (session) => {
+      const write = session.writer(place.variant);
+      const value = valueBytes();
+      const parts = partsOf(place, operations);
+      let entries = 0;
+      let batches: string[][] = [];
+      return {
+        before() {
+          batches = parts.next().value ?? [];
+          entries += operations;
+        },
+        async run() {
+          for (const keys of batches) await write(keys, value);
+        },
+        check: () => requireWritten(place, session, { keys: batches.at(-1) ?? [], value, entries }),
+      };
+    });
+  },
+};
+
+export const deleterandom: Workload = {
+  ...overwrite,
+  name: 'deleterandom',
+  title: 'remove at random, 1,000 a transaction',
+  task: 'remove',
+  warmUp: 1,
+  quick: false,
+
+  prepare(place) {
+    const { transactions, rows, rounds } = place.scale;
+    // No more than there are, in all of the rounds.
+    const most = Math.floor(rows / (rounds + 1));
+    const operations = Math.min(transactions * ROWS_EACH, most);
+    return inSession(place, { operations, bytesPut: operations * KEY_BYTES }, (session) => {
+      const remove = session.remover(place.variant);
+      const parts = partsOf(place, operations);
+      let entries = rows;
+      let batches: string[][] = [];
+      return {
+        before() {
+          batches = parts.next().value ?? [];
+          entries -= operations;
+        },
+        async run() {
+          for (const keys of batches) await remove(keys);
+        },
+        check: () =>
+          requireWritten(place, session, {
+            keys: batches.at(-1) ?? [],
+            value: undefined,
+            entries,
+          }),
+      };
+    });
+  },
+};
+
+/** Rows in random order, each once: so many in each part, in batches for one transaction each. */
+function* partsOf(place: Place, rowsEach: number): Generator<string[][], undefined> {
+  const order = shuffledRows(place.scale.rows);
+  for (let first = 0; first + rowsEach <= order.length; first += rowsEach) {
+    const batches: string[][] = [];
+    for (let i = first; i < first + rowsEach; i += ROWS_EACH) {
+      const rows = order.subarray(i, Math.min(i + ROWS_EACH, first + rowsEach));
+      batches.push(Array.from(rows, keyOf));
+    }
+    yield batches;
+  }
+  return undefined;
+}
