@@ -8,7 +8,7 @@ import type { Scale, Workload } from './workloads/workload.ts';
 
 /** What scripts/bench.mjs has no packages to install for. */
 const QUICK_CONTENDERS = ['coppice', 'lmdb'];
-const QUICK: Scale = { rows: 1_000_000, gets: 100_000, transactions: 15, puts: 100, rounds: 5 };
+const QUICK: Scale = { rows: 1_000_000, gets: 100_000, transactions: 10, puts: 100, rounds: 5 };
 const FULL: Scale = { rows: 1_000_000, gets: 500_000, transactions: 50, puts: 100, rounds: 11 };
 /** Not a workload like the others: two processes of ours, with --trace-gc. */
 const HEAP = 'heap';

@@ -38,7 +38,7 @@ export function workloadNamed(name: string): Workload {
   const found = workloads.find((workload) => workload.name === name);
   if (found === undefined) {
     const names = workloads.map((workload) => workload.name).join(', ');
-    throw new RangeError(`There is no workload "${name}". There are: ${names}.`);
+    throw new RangeError(`There is no workload "${name}". There are: ${names}, heap.`);
   }
   return found;
 }

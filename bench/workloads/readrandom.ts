@@ -21,6 +21,7 @@ export const readrandom: Workload = {
 export const readhot: Workload = {
   ...readrandom,
   name: 'readhot',
+  quick: false,
   title: 'get at random, the first 1 % of the keys',
   prepare: (place) => gets(place, Math.ceil(place.scale.rows / 100)),
 };
@@ -28,6 +29,7 @@ export const readhot: Workload = {
 export const readmissing: Workload = {
   ...readrandom,
   name: 'readmissing',
+  quick: false,
   title: 'get of keys that are absent',
   prepare(place) {
     const { gets: operations, rows } = place.scale;

@@ -32,6 +32,7 @@ export const readreverse: Workload = {
 export const readkeys: Workload = {
   ...readseq,
   name: 'readkeys',
+  quick: false,
   title: 'scan, key strings only',
   task: 'keys',
   prepare(place) {
@@ -51,6 +52,7 @@ export const readkeys: Workload = {
 export const seekrandom: Workload = {
   ...readseq,
   name: 'seekrandom',
+  quick: false,
   title: `seek at random, ${ENTRIES_EACH} entries each`,
   task: 'seek',
   prepare(place) {
