@@ -17,7 +17,7 @@ import { incrementPiece } from './backup-increment.ts';
 import type { BackupOptions, BackupReport, BackupTarget } from './backup-options.ts';
 import { type BackedUpSnapshot, PART_BYTES, type PiecePart } from './backup-piece.ts';
 import { compactCopy } from './compact-copy.ts';
-import { giveUpStream, sendParts, writePiece } from './deliver.ts';
+import { giveUpStream, isWebStream, sendParts, writePiece } from './deliver.ts';
 import { failure, TargetFile } from './target-file.ts';
 
 /** What a backup needs of its handle. */
@@ -35,6 +35,8 @@ export async function backup(
   target: BackupTarget,
   options: BackupOptions,
 ): Promise<BackupReport> {
+  const stream = typeof target === 'string' || isWebStream(target) ? undefined : target;
+  stream?.on('error', heard);
   try {
     options.signal?.throwIfAborted();
     await orAborted(host.flush(), options.signal);
@@ -43,8 +45,13 @@ export async function backup(
   } catch (error) {
     if (typeof target !== 'string') giveUpStream(target, error);
     throw error;
+  } finally {
+    stream?.off('error', heard);
   }
 }
+
+/** An error of the stream is told by whoever writes to it; until then it has to be heard. */
+function heard(): void {}
 
 async function backUpDurable(
   host: BackupHost,

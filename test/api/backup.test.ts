@@ -314,8 +314,14 @@ describe('a stream', () => {
     await expectRefusal(() => db.backup(gone), typeError('ended'));
     const failed = new PassThrough();
     const late = db.backup(failed);
+    // Before anything is written: an error that nobody hears would end the process.
+    expect(failed.listenerCount('error')).toBeGreaterThan(0);
     failed.destroy(new Error('pulled out'));
     await expect(late).rejects.toThrow('pulled out');
+    const done = new PassThrough();
+    done.resume();
+    await db.backup(done);
+    expect(done.listeners('error').map(({ name }) => name)).not.toContain('heard');
   });
 
   test('is destroyed when the backup fails before its first byte', async () => {
