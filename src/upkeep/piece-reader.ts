@@ -38,15 +38,19 @@ export class PieceReader {
     else this.source = new StreamBytes(piece, this.name);
   }
 
-  /** The next `length` bytes, in memory of their own; fewer only where the piece ends. */
-  async read(length: number): Promise<Uint8Array> {
+  /**
+   * The next `length` bytes, in memory of their own, or in `into`, which has room for them; fewer
+   * only where the piece ends.
+   */
+  async read(length: number, into?: Uint8Array): Promise<Uint8Array> {
     while (this.waitingBytes < length) {
       const bytes = await orAborted(this.source.next(), this.signal);
       if (bytes === undefined) break;
       this.waiting.push(bytes);
       this.waitingBytes += bytes.length;
     }
-    const result = new Uint8Array(Math.min(length, this.waitingBytes));
+    const size = Math.min(length, this.waitingBytes);
+    const result = into?.subarray(0, size) ?? new Uint8Array(size);
     let filled = 0;
     let used = 0;
     while (filled < result.length) {

@@ -119,9 +119,11 @@ async function fill<K, V>(
   told: () => void,
 ): Promise<void> {
   const { length } = staged;
+  // One for all: the garbage of large buffers is collected late, by Node 24 after 100 MB.
+  const buffer = new Uint8Array(READ_BYTES);
   while (reader.done < length) {
     const wanted = Math.min(READ_BYTES, length - reader.done);
-    const bytes = await reader.read(wanted);
+    const bytes = await reader.read(wanted, buffer);
     host.requireWritable();
     if (bytes.length < wanted) break;
     await staged.write(bytes);
