@@ -149,7 +149,6 @@ export class Database implements Disposable, AsyncDisposable {
       queue: this.queue,
       durability,
       pager: this.pager,
-      requireWritable: () => this.requireWritable(),
     });
   }
 

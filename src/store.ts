@@ -147,8 +147,6 @@ export interface StoreHost {
   readonly queue: WriteQueue;
   readonly durability: Durability;
   readonly pager: Pager;
-  /** Throws when nothing can be written, or not any more. */
-  requireWritable(): void;
 }
 
 /** One entry that is encoded and waits: its key's bytes in the tree, then the value's. */

@@ -76,22 +76,16 @@ export class WritableTree extends Tree {
     const { maxKeyBytes, maxValueBytes, maxLeafEntryBytes } = pages.geometry;
     if (keyLength > maxKeyBytes) throw new KeyTooLargeError(keyLength, maxKeyBytes);
     if (end - start > maxValueBytes) throw new ValueTooLargeError(end - start, maxValueBytes);
-    const empty = this.root.page === 0;
-    const last = !empty && this.seekTail(key, keyLength);
-    if (append && !empty && !last) throw new RangeError('append: the key is not the greatest');
-    entry.key = key;
-    entry.keyLength = keyLength;
+    const last = this.aim(key, keyLength, append, version, expiry);
     entry.value = value;
     entry.start = start;
     entry.end = end;
-    entry.version = version;
-    entry.expiry = expiry;
     entry.runPage = 0;
     if (entryBytes(edit.leafFlags, entry, 0) + LEAF_SLOT_BYTES > maxLeafEntryBytes) {
       entry.runPage = pages.allocateRun(value, start, end);
       entry.runBirth = pages.transaction;
     }
-    return this.putEntry(empty, last);
+    return this.putEntry(last);
   }
 
   /** The same with a value that is staged, which is always one for an overflow run. */
@@ -106,27 +100,43 @@ export class WritableTree extends Tree {
     const { pages, entry } = this.edit;
     const { maxKeyBytes } = pages.geometry;
     if (keyLength > maxKeyBytes) throw new KeyTooLargeError(keyLength, maxKeyBytes);
+    const last = this.aim(key, keyLength, append, version, expiry);
+    entry.start = 0;
+    entry.end = value.length;
+    entry.runPage = pages.allocateStaged(value);
+    entry.runBirth = pages.transaction;
+    return this.putEntry(last);
+  }
+
+  /**
+   * Begins `edit.entry`, its value apart, and finds its place. Returns whether it comes after all
+   * others of a tree that has some; with `append` it has to, else RangeError.
+   */
+  private aim(
+    key: Uint8Array,
+    keyLength: number,
+    append: boolean,
+    version: number,
+    expiry: number,
+  ): boolean {
+    const { entry } = this.edit;
     const empty = this.root.page === 0;
     const last = !empty && this.seekTail(key, keyLength);
     if (append && !empty && !last) throw new RangeError('append: the key is not the greatest');
     entry.key = key;
     entry.keyLength = keyLength;
-    entry.start = 0;
-    entry.end = value.length;
     entry.version = version;
     entry.expiry = expiry;
-    entry.runPage = pages.allocateStaged(value);
-    entry.runBirth = pages.transaction;
-    return this.putEntry(empty, last);
+    return last;
   }
 
   /** Puts `edit.entry` where the path leads to. Returns whether the key is new. */
-  private putEntry(empty: boolean, last: boolean): boolean {
+  private putEntry(last: boolean): boolean {
     const { edit } = this;
     const { path, entry } = edit;
     this.begin();
     let added = true;
-    if (empty) insertFirst(edit);
+    if (this.root.page === 0) insertFirst(edit);
     else {
       edit.touchPath(path.depth);
       added = !path.found;

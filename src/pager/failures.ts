@@ -50,6 +50,14 @@ export function lockFileIsGone(path: string): CoppiceError {
   );
 }
 
+/** What is in the file, or was, cannot be read; `more` is what else there is to say of it. */
+export function unreadable(path: string, what: string, more = ''): StorageFaultError {
+  return new StorageFaultError(
+    `${path}: ${what} could not be read: the file was cut short under this process, or the disk ` +
+      `failed.${more}`,
+  );
+}
+
 /** A failed call that is none of these. */
 export function ioError(path: string, error: NativeError): CoppiceError {
   return new IoError(

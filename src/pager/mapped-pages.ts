@@ -19,6 +19,7 @@ import { ownNumber, PAGE_TYPE, pageBirth, pageType } from '../format/page-header
 import { NO_SEGMENT, Segment } from '../format/segment.ts';
 import { pointerFault, structureFault } from '../format/validate.ts';
 import type { Secret } from './chunk-checksum.ts';
+import { unreadable } from './failures.ts';
 import { checkRun, findRun, type RunReference } from './mapped-run.ts';
 import type { PageReader } from './page-reader.ts';
 import type { SnapshotRoots } from './snapshot.ts';
@@ -396,9 +397,6 @@ export class MappedPages implements PageReader {
     this.noticeFaults();
     // What can be read again is for the next read.
     this.healFaults();
-    return new StorageFaultError(
-      `${this.storage.path}: ${what} could not be read: the file was cut short under this ` +
-        'process, or the disk failed.',
-    );
+    return unreadable(this.storage.path, what);
   }
 }

@@ -15,6 +15,7 @@
 import type { Durability } from '../pager/write-session.ts';
 import { type EncodeShared, EntryChunk } from './entry-chunk.ts';
 import { type LongWork, shown } from './long-work.ts';
+import { offAbort, onAbort } from './on-abort.ts';
 import { Pace } from './pace.ts';
 import type { StoreDefinition } from './store-definition.ts';
 import type { WriteCore } from './write-core.ts';
@@ -88,7 +89,7 @@ export class BulkLoad<K, V> {
     const { signal } = this.options;
     signal?.throwIfAborted();
     const abort = (): void => this.stop(signal?.reason);
-    signal?.addEventListener('abort', abort, { once: true });
+    if (signal !== undefined) onAbort(signal, abort);
     try {
       await this.readAll();
       await this.send();
@@ -99,7 +100,7 @@ export class BulkLoad<K, V> {
       await this.abandon(error);
       throw error;
     } finally {
-      signal?.removeEventListener('abort', abort);
+      if (signal !== undefined) offAbort(signal, abort);
     }
   }
 

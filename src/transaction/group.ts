@@ -103,7 +103,6 @@ const REFUSALS: ReadonlySet<string> = new Set([
   'KEY_TOO_LARGE',
   'VALUE_TOO_LARGE',
   'STORE_MISMATCH',
-  'UNSUPPORTED',
 ]);
 
 /** The durability that all of the group are content with. */

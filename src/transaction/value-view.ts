@@ -1,6 +1,6 @@
 /** Views: a value's bytes where they lie, without a copy. Source: docs/large-values.md. */
 
-import { StorageFaultError } from '../errors.ts';
+import { unreadable } from '../pager/failures.ts';
 import { lookUp } from './lookup.ts';
 import type { OpenView, ValueHold } from './open-values.ts';
 import type { StoreDefinition } from './store-definition.ts';
@@ -63,10 +63,7 @@ class MappedView implements ValueView {
 
   get bytes(): Uint8Array {
     if (this.view.isFaulty) {
-      throw new StorageFaultError(
-        `${this.path}: a part of a view could not be read: the file was cut short under this ` +
-          'process, or the disk failed. What is seen there is zeros.',
-      );
+      throw unreadable(this.path, 'a part of a view', ' What is seen there is zeros.');
     }
     return this.mapped;
   }

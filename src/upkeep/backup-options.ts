@@ -81,7 +81,7 @@ export function checkRestore(pieces: unknown, target: unknown, options: unknown)
   }
   pieces.forEach((piece: unknown, i) => {
     if (typeof piece === 'string' && piece !== '' && !piece.includes('\0')) return;
-    if (hasMethods(piece, ['on', 'read']) || hasMethods(piece, ['getReader'])) return;
+    if (isSourceStream(piece)) return;
     throw new TypeError(`Piece ${i} of restore must be a path or a stream, got ${shown(piece)}.`);
   });
   requirePath('restore', target);
@@ -97,6 +97,11 @@ function requirePath(what: string, target: unknown): void {
 
 function optionOf(options: unknown, name: string): unknown {
   return Object.entries(options ?? {}).find(([key]) => key === name)?.[1];
+}
+
+/** Whether bytes can be read from it: a stream of Node's, or a web stream. */
+export function isSourceStream(value: unknown): boolean {
+  return hasMethods(value, ['on', 'read']) || hasMethods(value, ['getReader']);
 }
 
 function hasMethods(value: unknown, names: readonly string[]): boolean {

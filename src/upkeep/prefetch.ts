@@ -11,9 +11,8 @@ import { type Bound, compareKeys } from '../btree/keys.ts';
 import { type NeededChild, neededChildren, type Wanted } from '../btree/needed-pages.ts';
 import { ROOT_TYPE } from '../btree/path.ts';
 import type { Tree } from '../btree/tree.ts';
-import { StorageFaultError } from '../errors.ts';
 import { PAGE_FLAG, PAGE_TYPE, pageFlags, pageLevel, slotCount } from '../format/page-header.ts';
-import { isNativeError } from '../pager/failures.ts';
+import { isNativeError, unreadable } from '../pager/failures.ts';
 import type { Pager } from '../pager/pager.ts';
 import { checkLongWork, type LongWork } from '../transaction/long-work.ts';
 import { Pace } from '../transaction/pace.ts';
@@ -199,10 +198,7 @@ class PrefetchWalk {
   private failed(error: unknown): never {
     this.host.requireOpen();
     if (!isNativeError(error)) throw error;
-    throw new StorageFaultError(
-      `${this.host.pager.path}: a part of it could not be read: the file was cut short under ` +
-        'this process, or the disk failed.',
-    );
+    throw unreadable(this.host.pager.path, 'a part of it');
   }
 
   private tell(): void {

@@ -13,6 +13,7 @@ import { type PutOptions, type PutTerms, putTerms } from '../transaction/put-opt
 import type { StoreDefinition } from '../transaction/store-definition.ts';
 import type { WriteCore } from '../transaction/write-core.ts';
 import type { WriteQueue } from '../transaction/write-queue.ts';
+import { isSourceStream } from './backup-options.ts';
 import { PieceReader } from './piece-reader.ts';
 
 /** Read from the source, and written, at a time: whole chunks of an overflow run. */
@@ -27,8 +28,6 @@ export interface PutStreamHost<K, V> {
   readonly queue: WriteQueue;
   readonly durability: Durability;
   readonly definition: StoreDefinition<K, V>;
-  /** Throws when nothing can be written, or not any more. */
-  requireWritable(): void;
 }
 
 /** See StoreOf.putStream. `key`: its encoded bytes, which nobody changes. */
@@ -45,7 +44,7 @@ export async function putStream<K, V>(
   const told = (): void => onProgress?.({ done: reader.done, total: size });
   try {
     signal?.throwIfAborted();
-    host.requireWritable();
+    host.queue.requireTaking();
     const run =
       size <= READ_BYTES
         ? await readInMemory(host.definition, key, size, reader, terms)
@@ -124,14 +123,14 @@ async function fill<K, V>(
   while (reader.done < length) {
     const wanted = Math.min(READ_BYTES, length - reader.done);
     const bytes = await reader.read(wanted, buffer);
-    host.requireWritable();
+    host.queue.requireTaking();
     if (bytes.length < wanted) break;
     await staged.write(bytes);
     // All of it is told when it is in the database.
     if (reader.done < length) told();
   }
   await requireSize(reader, length);
-  await staged.seal(() => host.requireWritable());
+  await staged.seal(() => host.queue.requireTaking());
 }
 
 /** Throws unless the source had just as many bytes, all of which have been read. */
@@ -169,7 +168,7 @@ function checkPutStream<K, V>(
   }
   const { maxValueBytes } = pager.pages.geometry;
   if (size > maxValueBytes) throw new ValueTooLargeError(size, maxValueBytes);
-  if (!isStream(source)) {
+  if (!isSourceStream(source)) {
     throw new TypeError(`source must be a readable stream, but got ${shown(source)}.`);
   }
   if (typeof options !== 'object' || options === null) {
@@ -178,9 +177,4 @@ function checkPutStream<K, V>(
   const { signal, onProgress, ...put } = options;
   checkLongWork('putStream', { signal, onProgress });
   return putTerms(definition, put);
-}
-
-function isStream(source: unknown): source is ValueSource {
-  if (typeof source !== 'object' || source === null) return false;
-  return 'getReader' in source || (Symbol.asyncIterator in source && 'on' in source);
 }
