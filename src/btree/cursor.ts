@@ -14,11 +14,11 @@
 import { assert } from '../assert.ts';
 import { CorruptionError } from '../errors.ts';
 import type { TreeRoot } from '../format/catalogue.ts';
-import { leafEntry } from '../format/leaf.ts';
-import { slotCount } from '../format/page-header.ts';
+import { fixedBytes, leafEntry, leafSlotsAt, storedValueBytes } from '../format/leaf.ts';
+import { prefixLength, slotCount } from '../format/page-header.ts';
 import type { Segment } from '../format/segment.ts';
 import type { PageReader } from '../pager/page-reader.ts';
-import { EntryView } from './entry.ts';
+import { EntryView, tooLong } from './entry.ts';
 import type { Bound } from './keys.ts';
 import { compareFirstKeys, compareLeafKey, leafLowerBound } from './keys.ts';
 import { Path } from './path.ts';
@@ -143,6 +143,56 @@ export class Cursor extends EntryView {
       return true;
     }
     return this.begin === 0 && this.stepOut(-1);
+  }
+
+  /**
+   * Entries of its leaf, from the one that it stands at on, that steps would come to: 1 or more.
+   * Only while the tree has not changed, as for `glance` and `skip`.
+   */
+  ahead(reverse: boolean): number {
+    return reverse ? this.slot - this.begin + 1 : this.end - this.slot;
+  }
+
+  /**
+   * Copies the keys of `count` entries, at most `ahead`, one after the other to target[0, ...),
+   * from the one that it stands at on, or back. Key i ends at ends[i]. Returns how many had room.
+   * Throws CorruptionError as copyKey does.
+   */
+  copyKeys(count: number, reverse: boolean, target: Uint8Array, ends: Int32Array): number {
+    // Written out as `search` is: a scan of keys is little else.
+    const { segment, leaf } = this;
+    const { bytes, u16 } = segment;
+    const { pageSize, maxKeyBytes } = this.pages.geometry;
+    const prefix = prefixLength(segment, leaf);
+    const prefixAt = leaf + pageSize - prefix;
+    const fixed = fixedBytes(this.flags);
+    const slots = leafSlotsAt(leaf, this.count) >> 1;
+    const step = reverse ? -1 : 1;
+    let at = 0;
+    for (let i = 0; i < count; i++) {
+      const e = leaf + u16[slots + this.slot + i * step]!;
+      const suffix = u16[e >> 1]!;
+      if (prefix + suffix > maxKeyBytes) tooLong(maxKeyBytes, prefix + suffix);
+      if (at + prefix + suffix > target.length) return i;
+      for (let k = 0; k < prefix; k++) target[at + k] = bytes[prefixAt + k]!;
+      at += prefix;
+      const from = e + fixed + storedValueBytes(u16[(e >> 1) + 1]!);
+      for (let k = 0; k < suffix; k++) target[at + k] = bytes[from + k]!;
+      at += suffix;
+      ends[i] = at;
+    }
+    return count;
+  }
+
+  /** Turns to the entry that lies `steps` on, less than `ahead`; the cursor stays where it is. */
+  glance(steps: number): void {
+    this.entry = leafEntry(this.segment, this.leaf, this.count, this.slot + steps);
+  }
+
+  /** Goes to the entry that lies `steps` on, or with a negative number back; see `glance`. */
+  skip(steps: number): void {
+    this.slot += steps;
+    this.glance(0);
   }
 
   /** How many entries of the tree come before this one. Only while the tree has not changed. */

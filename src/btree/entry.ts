@@ -64,7 +64,7 @@ export class EntryView {
     const geometry = this.pages.geometry;
     const prefix = prefixLength(s, this.leaf);
     const suffix = suffixLength(s, e);
-    if (prefix + suffix > geometry.maxKeyBytes) tooLong(this, prefix + suffix);
+    if (prefix + suffix > geometry.maxKeyBytes) tooLong(geometry.maxKeyBytes, prefix + suffix);
     const at = this.leaf + geometry.pageSize - prefix;
     for (let k = 0; k < prefix; k++) target[k] = bytes[at + k]!;
     const from = e + fixedBytes(this.flags) + storedValueBytes(valueWord(s, e));
@@ -159,7 +159,6 @@ export class EntryView {
   }
 }
 
-function tooLong(entry: EntryView, length: number): never {
-  const maximum = entry.pages.geometry.maxKeyBytes;
+export function tooLong(maximum: number, length: number): never {
   throw new CorruptionError(0, `a key of ${length} bytes; no key is longer than ${maximum}`);
 }

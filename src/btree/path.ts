@@ -9,8 +9,8 @@
 import { CorruptionError } from '../errors.ts';
 import { NO_SEGMENT, type Segment } from '../format/segment.ts';
 
-/** format/validate.ts lets no level above 48 pass; one more for the leaf. */
-const MAX_PATH = 50;
+/** Deeper than any tree of 2^32 pages that was not made to be; the arrays grow for one that was. */
+const USUAL_DEPTH = 8;
 /** A fraction, so that V8 knows the births to be doubles from the beginning. */
 const NO_BIRTH = 0.5;
 
@@ -20,9 +20,9 @@ export const ROOT_TYPE = 0;
 export class Path {
   // Plain arrays: made with each transaction, and typed arrays of this size would lie outside of
   // V8's heap, where each costs a malloc.
-  readonly pages: number[] = new Array<number>(MAX_PATH).fill(0);
-  readonly births: number[] = new Array<number>(MAX_PATH).fill(NO_BIRTH);
-  readonly slots: number[] = new Array<number>(MAX_PATH).fill(0);
+  readonly pages: number[] = new Array<number>(USUAL_DEPTH).fill(0);
+  readonly births: number[] = new Array<number>(USUAL_DEPTH).fill(NO_BIRTH);
+  readonly slots: number[] = new Array<number>(USUAL_DEPTH).fill(0);
   /** Branches above the leaf. */
   depth = 0;
   /** The leaf's segment, and its byte offset there. */

@@ -85,6 +85,13 @@ export interface KeyFormat<K> {
    * Errors: ValueUnreadableError when they are no key of this codec.
    */
   read(bytes: Uint8Array, start: number, end: number): K;
+  /**
+   * As `read` of `count` keys that lie one after the other from byte 0 on, key i up to ends[i].
+   * They are left in keys[0, count). Where this is not there they are read one by one.
+   */
+  readMany?(bytes: Uint8Array, ends: Int32Array, count: number, keys: K[]): void;
+  /** Made of a user's codec, whose code runs in all of these. */
+  readonly isCustom?: boolean;
 }
 
 const EMPTY: Uint8Array = new Uint8Array(0);
@@ -122,4 +129,6 @@ export interface ValueFormat<V> {
   read(bytes: Uint8Array, start: number, end: number): V;
   /** The value that those bytes are, all of them, which nobody else has: it may keep them. */
   adopt?(bytes: Uint8Array): V;
+  /** Made of a user's codec, whose code runs in all of these. */
+  readonly isCustom?: boolean;
 }

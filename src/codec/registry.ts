@@ -100,6 +100,7 @@ function customKey(codec: KeyCodec<unknown>): KeyFormat<unknown> {
     name,
     fixedSize: undefined,
     selfDelimiting: false,
+    isCustom: true,
 
     write(key, target, offset) {
       const end: unknown = codec.encode(key, target, offset);
@@ -130,6 +131,7 @@ function customValue(codec: ValueCodec<unknown>): ValueFormat<unknown> {
   const { name } = codec;
   return {
     name,
+    isCustom: true,
 
     encode(value, out) {
       const bytes: unknown = codec.encode(value);

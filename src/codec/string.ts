@@ -2,7 +2,7 @@
 
 import type { KeyFormat } from './codec.ts';
 import { refusal } from './unreadable.ts';
-import { readUtf8, writeUtf8 } from './utf8.ts';
+import { readManyUtf8, readUtf8, writeUtf8 } from './utf8.ts';
 
 export const stringKey: KeyFormat<string> = {
   name: 'string',
@@ -23,5 +23,9 @@ export const stringKey: KeyFormat<string> = {
 
   read(bytes, start, end) {
     return readUtf8(bytes, start, end, 'string');
+  },
+
+  readMany(bytes, ends, count, keys) {
+    readManyUtf8(bytes, ends, count, keys, 'string');
   },
 };

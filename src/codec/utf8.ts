@@ -166,3 +166,29 @@ function readLong(bytes: Uint8Array, start: number, end: number, codec: string):
     throw unreadable(codec, `${end - start} bytes that are no UTF-8 text`, cause);
   }
 }
+
+/**
+ * As readUtf8 of `count` texts that lie one after the other from byte 0 on, text i up to ends[i];
+ * they are left in texts[0, count).
+ *
+ * Of ASCII one text is made, and cut: a call into native code costs more than a cut. A text that is
+ * cut keeps the one that it was cut from, which is one leaf's keys, a few hundred bytes. Measured
+ * (Node 20, 24; ns for 15 bytes): utf8Slice 88, 135; cut 16, 14.
+ */
+export function readManyUtf8(
+  bytes: Uint8Array,
+  ends: Int32Array,
+  count: number,
+  texts: string[],
+  codec: string,
+): void {
+  const length = ends[count - 1]!;
+  const all = utf8Slice.call(bytes, 0, length);
+  // What is not ASCII has fewer UTF-16 units than bytes, or is no UTF-8, which makes U+FFFD.
+  const isAscii = all.length === length && !all.includes('\ufffd');
+  for (let i = 0, start = 0; i < count; i++) {
+    const end = ends[i]!;
+    texts[i] = isAscii ? all.substring(start, end) : readUtf8(bytes, start, end, codec);
+    start = end;
+  }
+}

@@ -33,6 +33,7 @@ export class Abandoned {
     this.iterators++;
     const iteration: Iteration = {
       tree,
+      isStill: true,
       check: () => {
         if (pager.closed) throw new DatabaseClosedError(`${pager.path} is closed.`);
         pager.pages.throwOnFault();

@@ -1,7 +1,7 @@
 /** The keys of a multi store, each once, however many values it has. */
 
 import type { Cursor } from '../btree/cursor.ts';
-import { EntryIterator, type Iteration } from './entry-iterator.ts';
+import { EntryIterator, type Iteration, keysOf } from './entry-iterator.ts';
 import { type EncodedRange, startingWith } from './range.ts';
 import type { StoreDefinition } from './store-definition.ts';
 
@@ -17,9 +17,7 @@ export class DistinctKeys<K, V> extends EntryIterator<K, V, K> {
   /** Of `range`, limit and offset are numbers of keys: those before the offset are gone through. */
   constructor(open: () => Iteration, definition: StoreDefinition<K, V>, range: EncodedRange) {
     const { offset, limit } = range;
-    super(open, definition, { ...range, offset: 0, limit: limit + offset }, (entry) =>
-      entry.readKey(),
-    );
+    super(open, definition, { ...range, offset: 0, limit: limit + offset }, keysOf(), false);
     this.skip = offset;
   }
 
@@ -34,8 +32,8 @@ export class DistinctKeys<K, V> extends EntryIterator<K, V, K> {
   /** Past all values of the key that was given, which is the one that was read last. */
   protected override advance(cursor: Cursor): boolean {
     const { pairFormat } = this.definition;
-    const key = this.key!;
-    const end = pairFormat!.keyEnd(key, 0, this.keyLength);
+    const { bytes: key, ends } = this.batch!;
+    const end = pairFormat!.keyEnd(key, 0, ends[0]!);
     for (let steps = 0; steps < STEPS; steps++) {
       if (!this.step(cursor)) return false;
       if (!cursor.keyBeginsWith(key, end)) return true;

@@ -1,16 +1,19 @@
 /**
- * Iteration over a range. One object an iteration; a step makes nothing but its result.
+ * Iteration over a range: steps through batches of entries (entry-batch.ts), and the snapshot that
+ * it keeps meanwhile.
  */
 
 import type { Cursor } from '../btree/cursor.ts';
 import type { Tree } from '../btree/tree.ts';
-import { isExpired } from './expiry.ts';
+import { EntryBatch, type Wanted } from './entry-batch.ts';
 import type { EncodedRange } from './range.ts';
-import { readKey, readValue, type StoreDefinition } from './store-definition.ts';
+import type { StoreDefinition } from './store-definition.ts';
 
 /** What an iteration stands on. */
 export interface Iteration {
   readonly tree: Tree;
+  /** Whether the tree stays as it is until the iteration ends. */
+  readonly isStill: boolean;
   /** Throws when the snapshot or transaction has ended, or a page could not be read. */
   check(): void;
   /** Lets go of the snapshot. Called once. */
@@ -19,10 +22,39 @@ export interface Iteration {
 
 const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
-/** What an iteration gives of each entry, from the entry that it stands at. */
-export type Projection<K, V, T> = (
-  entry: Pick<EntryIterator<K, V, T>, 'readKey' | 'readValue' | 'readEntry'>,
-) => T;
+/** What an iteration gives of each entry, of a batch with those keys and values. */
+export interface Projection<K, V, T> extends Wanted {
+  item(keys: readonly K[], values: readonly V[], i: number): T;
+}
+
+const ENTRY = {
+  keys: true,
+  values: true,
+  item: <K, V>(keys: readonly K[], values: readonly V[], i: number): [K, V] => [
+    keys[i]!,
+    values[i]!,
+  ],
+};
+const KEY = {
+  keys: true,
+  values: false,
+  item: <K>(keys: readonly K[], _values: readonly unknown[], i: number): K => keys[i]!,
+};
+const VALUE = {
+  keys: false,
+  values: true,
+  item: <V>(_keys: readonly unknown[], values: readonly V[], i: number): V => values[i]!,
+};
+
+export function entriesOf<K, V>(): Projection<K, V, [K, V]> {
+  return ENTRY;
+}
+export function keysOf<K, V>(): Projection<K, V, K> {
+  return KEY;
+}
+export function valuesOf<K, V>(): Projection<K, V, V> {
+  return VALUE;
+}
 
 export class EntryIterator<K, V, T> implements IterableIterator<T> {
   private readonly open: () => Iteration;
@@ -31,24 +63,28 @@ export class EntryIterator<K, V, T> implements IterableIterator<T> {
   private readonly projection: Projection<K, V, T>;
   private iteration: Iteration | undefined;
   private cursor: Cursor | undefined;
-  /** The bytes in the tree of the key that was read last: [0, keyLength). */
-  protected key: Uint8Array | undefined;
-  protected keyLength = 0;
+  protected batch: EntryBatch<K, V> | undefined;
+  /** Which of the batch comes next. */
+  private at = 0;
+  private filled = 0;
+  /** How many are to be read, past those in the batch. */
   private left: number;
-  /** When the iteration began: what had not expired then is given. */
-  private now = 0;
+  private readonly ahead: boolean;
 
+  /** `ahead`: whether entries may be read before they are asked for. */
   constructor(
     open: () => Iteration,
     definition: StoreDefinition<K, V>,
     range: EncodedRange,
     projection: Projection<K, V, T>,
+    ahead: boolean = definition.readsAhead,
   ) {
     this.open = open;
     this.definition = definition;
     this.range = range;
     this.projection = projection;
     this.left = range.limit;
+    this.ahead = ahead;
   }
 
   [Symbol.iterator](): IterableIterator<T> {
@@ -56,21 +92,10 @@ export class EntryIterator<K, V, T> implements IterableIterator<T> {
   }
 
   next(): IteratorResult<T, undefined> {
-    if (this.left === 0) return this.finish();
     try {
-      let moved = this.cursor === undefined ? this.begin() : this.advance(this.cursor);
-      while (moved && this.now !== 0 && isExpired(this.cursor!, this.now)) {
-        moved = this.step(this.cursor!);
-      }
-      // Before it ends, too: a page that could not be read is one of zeros, and has no entries.
-      if (!moved) {
-        this.iteration!.check();
-        return this.finish();
-      }
-      this.left--;
-      const value = this.projection(this);
+      if (this.at >= this.filled && !this.more()) return this.finish();
       this.iteration!.check();
-      return { done: false, value };
+      return this.take();
     } catch (error) {
       const { iteration } = this;
       this.finish();
@@ -84,24 +109,31 @@ export class EntryIterator<K, V, T> implements IterableIterator<T> {
     return this.finish();
   }
 
-  /** The key that the iteration stands at. */
-  readKey(): K {
-    const key = this.key!;
-    this.keyLength = this.cursor!.copyKey(key);
-    return readKey(this.definition, key, this.keyLength);
+  private take(): IteratorYieldResult<T> {
+    const { keys, values } = this.batch!;
+    return { done: false, value: this.projection.item(keys, values, this.at++) };
   }
 
-  /** The value that it stands at. */
-  readValue(): V {
-    return readValue(this.definition, this.iteration!.tree, this.cursor!);
-  }
-
-  /** Both. The key's bytes are copied first: a codec may be the user's, and change the tree. */
-  readEntry(): [K, V] {
-    const key = this.key!;
-    const length = this.cursor!.copyKey(key);
-    const value = this.readValue();
-    return [readKey(this.definition, key, length), value];
+  /** Reads the next entries. False: there are none. */
+  private more(): boolean {
+    this.filled = 0;
+    if (this.left === 0) return false;
+    let moved = this.cursor === undefined ? this.begin() : this.advance(this.cursor);
+    while (moved) {
+      const batch = this.batch!;
+      batch.fill(this.iteration!.tree, this.cursor!, this.left);
+      if (batch.count > 0) {
+        this.at = 0;
+        this.filled = batch.count;
+        this.left -= batch.count;
+        return true;
+      }
+      // It has expired.
+      moved = this.step(this.cursor!);
+    }
+    // Before it ends, too: a page that could not be read is one of zeros, and has no entries.
+    this.iteration!.check();
+    return false;
   }
 
   private begin(): boolean {
@@ -111,8 +143,14 @@ export class EntryIterator<K, V, T> implements IterableIterator<T> {
     const { lower, upper, reverse, offset } = this.range;
     const cursor = tree.cursor();
     this.cursor = cursor;
-    this.key = new Uint8Array(tree.pages.geometry.maxKeyBytes);
-    if (this.definition.expires) this.now = Date.now();
+    this.batch = new EntryBatch(
+      this.definition,
+      this.projection,
+      reverse,
+      iteration.isStill && this.ahead,
+      this.left,
+      tree.pages.geometry.maxKeyBytes,
+    );
     cursor.setRange(lower, upper);
     if (offset === 0) return reverse ? cursor.last() : cursor.first();
     return cursor.seekIndex(
@@ -133,6 +171,7 @@ export class EntryIterator<K, V, T> implements IterableIterator<T> {
 
   private finish(): IteratorReturnResult<undefined> {
     this.left = 0;
+    this.filled = 0;
     const { iteration } = this;
     this.iteration = undefined;
     iteration?.release();

@@ -70,6 +70,11 @@ export class PinnedSnapshot {
 export class PinnedSnapshots {
   private readonly pager: Pager;
   private readonly byId = new Map<number, PinnedSnapshot>();
+  /**
+   * The one that was let go of last, which keeps no snapshot. Nothing that it knows of that one's
+   * pages has become wrong if the same is pinned again: between two short scans its trees stay.
+   */
+  private idle: PinnedSnapshot | undefined;
 
   constructor(pager: Pager) {
     this.pager = pager;
@@ -81,7 +86,10 @@ export class PinnedSnapshots {
     const roots = this.pager.readers.pin();
     let pinned = this.byId.get(roots.id);
     if (pinned === undefined) {
-      pinned = new PinnedSnapshot(this.pager, this, roots);
+      const { idle } = this;
+      const isSame = idle !== undefined && idle.roots.id === roots.id;
+      pinned = isSame ? idle : new PinnedSnapshot(this.pager, this, roots);
+      this.idle = undefined;
       this.byId.set(roots.id, pinned);
     }
     pinned.users++;
@@ -98,6 +106,8 @@ export class PinnedSnapshots {
   release(pinned: PinnedSnapshot): void {
     if (this.pager.closed) return;
     this.pager.readers.unpin(pinned.roots.id);
-    if (--pinned.users === 0) this.byId.delete(pinned.roots.id);
+    if (--pinned.users > 0) return;
+    this.byId.delete(pinned.roots.id);
+    this.idle = pinned;
   }
 }

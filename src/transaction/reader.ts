@@ -7,7 +7,14 @@ import type { Tree } from '../btree/tree.ts';
 import { type Blob, openBlob } from './blob.ts';
 import { requireOneValue } from './changes.ts';
 import { DistinctKeys } from './distinct-keys.ts';
-import { EntryIterator, type Iteration, type Projection } from './entry-iterator.ts';
+import {
+  EntryIterator,
+  entriesOf,
+  type Iteration,
+  keysOf,
+  type Projection,
+  valuesOf,
+} from './entry-iterator.ts';
 import { isExpired } from './expiry.ts';
 import { type Lazy, LazySequence } from './lazy.ts';
 import { getValue, lookUp, lookUpPair } from './lookup.ts';
@@ -129,7 +136,7 @@ export abstract class BaseReader implements Reader {
     const definition = this.definition(store);
     if (definition.pairFormat !== undefined) {
       const length = definition.key.encode(definition.keyFormat, key);
-      return this.iterate(definition, encodeValueRange(definition, length, range), valueAt);
+      return this.iterate(definition, encodeValueRange(definition, length, range), valuesOf());
     }
     if (range !== undefined) requireMulti('getAll with a range', definition);
     return new LazySequence(() => {
@@ -139,20 +146,20 @@ export abstract class BaseReader implements Reader {
   }
 
   range<K, V>(store: StoreRef<K, V>, range?: RangeOptions<K>): Lazy<[K, V]> {
-    return this.sequence(store, range, entryOf);
+    return this.sequence(store, range, entriesOf());
   }
 
   keys<K, V>(store: StoreRef<K, V>, range?: RangeOptions<K>): Lazy<K> {
     const definition = this.definition(store);
     const encoded = encodeRange(definition, range);
-    if (definition.pairFormat === undefined) return this.iterate(definition, encoded, keyAt);
+    if (definition.pairFormat === undefined) return this.iterate(definition, encoded, keysOf());
     return new LazySequence(
       () => new DistinctKeys(() => this.iteration(definition), definition, encoded),
     );
   }
 
   values<K, V>(store: StoreRef<K, V>, range?: RangeOptions<K>): Lazy<V> {
-    return this.sequence(store, range, valueAt);
+    return this.sequence(store, range, valuesOf());
   }
 
   count<K, V>(store: StoreRef<K, V>, range?: RangeOptions<K>): number {
@@ -274,7 +281,7 @@ export abstract class BaseReader implements Reader {
     range: EncodedRange,
     first: boolean,
   ): [K, V] | undefined {
-    const entries = (of: EncodedRange): Lazy<[K, V]> => this.iterate(definition, of, entryOf);
+    const entries = (of: EncodedRange): Lazy<[K, V]> => this.iterate(definition, of, entriesOf());
     if (first) return entries(range).first();
     // With a limit or an offset the last one depends on what comes before it.
     if (range.limit !== Number.POSITIVE_INFINITY || range.offset !== 0) {
@@ -329,15 +336,5 @@ function entryAt<K, V>(
   const length = tree.found.copyKey(key);
   // The value first: the key's codec may be the user's and come back to this tree.
   const value = readValue(definition, tree, tree.found);
-  return [readKey(definition, key, length), value];
+  return [readKey(definition, key, 0, length), value];
 }
-
-/** One entry of an iteration. */
-interface Standing<K, V> {
-  readKey(): K;
-  readValue(): V;
-  readEntry(): [K, V];
-}
-const entryOf = <K, V>(entry: Standing<K, V>): [K, V] => entry.readEntry();
-const keyAt = <K, V>(entry: Standing<K, V>): K => entry.readKey();
-const valueAt = <K, V>(entry: Standing<K, V>): V => entry.readValue();

@@ -54,6 +54,8 @@ export class StoreDefinition<K, V> {
   readonly description: StoreDescription;
   /** The longest key of its tree, in bytes. */
   readonly maxKeyBytes: number;
+  /** No code of the user runs when keys and values are read: nobody sees when that is done. */
+  readonly readsAhead: boolean;
   /** Its key in the catalogue. */
   readonly catalogueKey: Uint8Array;
   /** What the handle's reader of the newest snapshot keeps; undefined before the first read. */
@@ -78,6 +80,7 @@ export class StoreDefinition<K, V> {
     this.expires = (flags & STORE_FLAG.expires) !== 0;
     this.shapes = shapes;
     this.description = { key: formats.keys.name, value: formats.values.name, flags };
+    this.readsAhead = formats.keys.isCustom !== true && formats.values.isCustom !== true;
     this.catalogueKey = catalogueKey(name);
     this.maxKeyBytes = maxKeyBytes;
     this.key = new KeyBuffer(maxKeyBytes);
@@ -129,14 +132,15 @@ export function requireSameFlags(name: string, recorded: number, given: number):
   }
 }
 
-/** The key of an entry whose bytes in the tree are [0, length). */
+/** The key of an entry whose bytes in the tree are [start, end). */
 export function readKey<K, V>(
   { keyFormat, pairFormat }: StoreDefinition<K, V>,
   bytes: Uint8Array,
-  length: number,
+  start: number,
+  end: number,
 ): K {
-  const end = pairFormat === undefined ? length : pairFormat.keyEnd(bytes, 0, length);
-  return keyFormat.read(bytes, 0, end);
+  const keyEnd = pairFormat === undefined ? end : pairFormat.keyEnd(bytes, start, end);
+  return keyFormat.read(bytes, start, keyEnd);
 }
 
 /** The value of the entry that a tree of the store, or a cursor on it, stands at. */

@@ -182,6 +182,7 @@ export class WriteTransactionReader extends BaseReader implements WriteTransacti
     this.requireActive();
     return {
       tree: this.core.tree(definition),
+      isStill: false,
       check: () => {
         this.requireActive();
         this.pager.pages.throwOnFault();
