@@ -2,13 +2,14 @@
 
 import { mkdirSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { optionsOrNothing } from './command-line.ts';
 import { findContenders } from './contenders/all.ts';
 import { OURS } from './contenders/names.ts';
 import { judge } from './goals.ts';
 import { type HeapReport, measureHeap } from './heap.ts';
 import { describeMachine, load } from './machine.ts';
 import { HELP, type Options, parseOptions } from './options.ts';
-import { REPORT_VERSION, type Report, readReport, writeReport } from './report.ts';
+import { REPORT_VERSION, type Report, readReport, resultsFile, writeReport } from './report.ts';
 import { fill, folderOf, type Result, runWorkload, variantsOf } from './runner.ts';
 import { type Summary, summarise } from './summary.ts';
 import {
@@ -21,7 +22,7 @@ import {
 } from './table.ts';
 import { workloadNamed } from './workloads/all.ts';
 
-const options = optionsOrNothing();
+const options = optionsOrNothing(parseOptions, '--help');
 if (options?.help) console.log(HELP);
 else if (options !== undefined) await main(options);
 
@@ -43,8 +44,7 @@ async function main(options: Options): Promise<void> {
   if (report.heap !== undefined) console.log(`\n${heapText(report.heap)}`);
   if (earlier !== undefined) return;
   const kind = goals ? 'goals' : options.quick ? 'quick' : 'full';
-  const date = report.machine.date.replaceAll(':', '-');
-  const path = json ?? join('bench/results/local', `${kind}-${date}.json`);
+  const path = json ?? resultsFile(kind, report.machine);
   writeReport(path, report);
   console.log(`\n${path}`);
 }
@@ -98,17 +98,6 @@ function summariesOf(results: readonly Result[]): Summary[] {
       results.filter(({ workload }) => workload === name),
     ),
   );
-}
-
-function optionsOrNothing(): Options | undefined {
-  try {
-    return parseOptions(process.argv.slice(2));
-  } catch (error) {
-    console.error(error instanceof Error ? error.message : error);
-    console.error('npm run bench -- --help tells what there is.');
-    process.exitCode = 1;
-    return undefined;
-  }
 }
 
 function note(what: string): void {

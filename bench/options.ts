@@ -1,6 +1,7 @@
 /** What is given on the command line of `npm run bench`, checked. */
 
 import { parseArgs } from 'node:util';
+import { wholeNumber } from './command-line.ts';
 import { contenderNames, OURS } from './contenders/names.ts';
 import { goalWorkloads } from './goals.ts';
 import { workloadNamed, workloads } from './workloads/all.ts';
@@ -20,6 +21,8 @@ processes take turns, round by round; medians count. What is read is checked: wr
     npm run bench -- [WORKLOAD]... [--quick] [--goals] [--contenders NAME,NAME] [--rows N]
                      [--rounds N] [--json FILE] [--dir FOLDER]
     npm run bench -- space ARGS       the file's size and what is written; --help tells more
+    npm run bench -- readers ARGS     many readers of one file, alone and beside a writer
+    npm run bench -- cold ARGS        what is loaded when nothing is in memory, and how fast
 
     WORKLOAD      only these; all without. There are:
 ${listed([...workloads.map(({ name }) => name), HEAP])}
@@ -81,8 +84,8 @@ export function parseOptions(args: readonly string[]): Options {
     contenders: contendersOf(values.contenders, quick),
     scale: {
       ...usual,
-      rows: count('rows', values.rows, usual.rows),
-      rounds: count('rounds', values.rounds, goals ? 5 : usual.rounds),
+      rows: wholeNumber('rows', values.rows, usual.rows),
+      rounds: wholeNumber('rounds', values.rounds, goals ? 5 : usual.rounds),
     },
     json: values.json,
     dir: values.dir,
@@ -107,15 +110,6 @@ function contendersOf(given: string | undefined, quick: boolean): string[] {
     }
   }
   return [...new Set([OURS, ...names])];
-}
-
-function count(name: string, given: string | undefined, usual: number): number {
-  if (given === undefined) return usual;
-  const n = Number(given);
-  if (!Number.isSafeInteger(n) || n < 1) {
-    throw new RangeError(`--${name} ${given}: it takes a whole number from 1 on.`);
-  }
-  return n;
 }
 
 function listed(names: readonly string[]): string {

@@ -1,7 +1,7 @@
 /** What a run leaves as JSON, and reads again to judge the goals. */
 
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { HeapReport } from './heap.ts';
 import type { Machine } from './machine.ts';
 import type { Result } from './runner.ts';
@@ -21,8 +21,18 @@ export interface Report {
 export const REPORT_VERSION = 2;
 
 export function writeReport(path: string, report: Report): void {
+  writeJson(path, report);
+}
+
+/** Makes the folder where need be. */
+export function writeJson(path: string, value: unknown): void {
   mkdirSync(dirname(resolve(path)), { recursive: true });
-  writeFileSync(path, `${JSON.stringify(report, undefined, 2)}\n`);
+  writeFileSync(path, `${JSON.stringify(value, undefined, 2)}\n`);
+}
+
+/** Where the figures of a run are left that was given no file. */
+export function resultsFile(kind: string, { date }: Machine): string {
+  return join('bench/results/local', `${kind}-${date.replaceAll(':', '-')}.json`);
 }
 
 /** undefined when there is no such file. */
