@@ -1,0 +1,70 @@
+/** The goals for readers, judged by what was measured. */
+
+import { OURS } from '../contenders/names.ts';
+import type { Verdict } from '../goals.ts';
+import type { ReadersResult } from './measure.ts';
+import { besideWriter, type Clock, linearity } from './scaling.ts';
+
+/** What still counts as linear: the readers share the processor's caches, and the machine. */
+const LINEAR = 0.9;
+/** How far the share of a process may be from 1/N of what it maps. */
+const SHARE_TOLERANCE = 0.05;
+/** What readers may lose beside a writer. */
+const LOSS = 0.05;
+
+export function judgeReaders(results: readonly ReadersResult[], processors: number): Verdict[] {
+  const ours = results.filter(({ contender }) => contender === OURS);
+  return ours.flatMap((result) => [
+    ...judgeScaling(result, processors),
+    ...judgeMemory(result),
+    ...judgeBesideWriter(result),
+  ]);
+}
+
+function judgeScaling({ scaling, kind }: ReadersResult, processors: number): Verdict[] {
+  return scaling
+    .filter(({ readers }) => readers > 1)
+    .map(({ readers }) => {
+      const value = linearity(scaling, readers, processors, 'clock');
+      const by = readers <= processors ? `${readers} x one` : `that of ${processors}`;
+      return {
+        goal: `${readers} ${kind}: throughput is linear`,
+        figure: value === undefined ? 'not in this run' : `${value.toFixed(3)} of ${by}`,
+        target: `at least ${LINEAR}`,
+        met: value === undefined ? undefined : value >= LINEAR,
+      };
+    });
+}
+
+function judgeMemory({ memory, kind }: ReadersResult): Verdict[] {
+  if (kind === 'threads') return [];
+  return memory
+    .filter(({ readers }) => readers > 1)
+    .map(({ readers, each }) => {
+      // Of each process, times N: 1 where all share all of it.
+      const shares = each.map(({ file }) => (file.pssBytes * readers) / file.rssBytes);
+      const worst = Math.max(...shares);
+      return {
+        goal: `${readers} processes: Pss of the file is 1/N of what each maps`,
+        figure: `${worst.toFixed(3)}/${readers} at most`,
+        target: `within ${100 * SHARE_TOLERANCE} % of 1/${readers}`,
+        met: worst <= 1 + SHARE_TOLERANCE,
+      };
+    });
+}
+
+function judgeBesideWriter(result: ReadersResult): Verdict[] {
+  const clocks: readonly Clock[] = ['clock', 'processor'];
+  return result.besideWriter.flatMap(({ pairs, readers, putsACommit }) =>
+    clocks.map((clock) => {
+      const value = besideWriter(pairs, clock);
+      const by = clock === 'clock' ? 'by the clock' : 'by processor time';
+      return {
+        goal: `${readers} of ${result.kind} beside a writer of ${putsACommit} a commit, ${by}`,
+        figure: `${value.toFixed(3)} of without`,
+        target: `at least ${1 - LOSS}`,
+        met: value >= 1 - LOSS,
+      };
+    }),
+  );
+}
