@@ -24,7 +24,7 @@ export interface Goal {
   readonly text: string;
   readonly by:
     | { readonly workload: string; readonly measure: Measure }
-    /** Measured elsewhere, or not yet. */
+    /** Measured by another command, which judges it itself. */
     | { readonly not: string };
 }
 
@@ -71,10 +71,10 @@ export const goals: readonly Goal[] = [
     text: 'open a file (64 GiB, of a hole) and get one key',
     by: { workload: 'openlarge', measure: { kind: 'ms', atMost: 5 } },
   },
-  notYet('cold start: bytes and pages loaded'),
-  notYet('1 to 4 reader processes: linear; Pss'),
-  notYet('readers beside a writer: within 5 %'),
-  notYet('slice of 1 MB out of 900 MB: loads at most 1.2 MB'),
+  elsewhere('open a file of 10 GB and get one key, cold: at most 1 MiB', 'cold --rows 87e6'),
+  elsewhere('1 to 4 reader processes: linear; Pss', 'readers'),
+  elsewhere('readers beside a writer: within 5 %', 'readers'),
+  elsewhere('slice of 1 MB out of 900 MB: loads at most 1.2 MB', 'cold'),
 ];
 
 /** The workloads that the goals need. */
@@ -160,8 +160,4 @@ function faster(text: string, workload: string, peer: string, atLeast: number): 
 
 function elsewhere(text: string, command: string): Goal {
   return { text, by: { not: `npm run bench -- ${command}` } };
-}
-
-function notYet(text: string): Goal {
-  return { text, by: { not: 'not measured yet' } };
 }

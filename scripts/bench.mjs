@@ -2,7 +2,8 @@
  * `npm run bench -- ARGS`: compiles bench/, installs the peers of bench/package.json when they are
  * wanted and missing, and runs bench/main.ts with ARGS. A peer that cannot be installed is left out,
  * which bench/main.ts says. `--quick` and `--contenders` without them need none.
- * `npm run bench -- space ARGS`: the same for bench/space/main.ts, which never needs them.
+ * `npm run bench -- space ARGS`: the same for bench/space/main.ts, which never needs them; so do
+ * `readers` and `cold`.
  */
 
 import { existsSync, readFileSync } from 'node:fs';
@@ -10,8 +11,10 @@ import { join } from 'node:path';
 import { setUp } from './setup.mjs';
 import { buildEnvironment, npm, root, show, step } from './steps.mjs';
 
-const space = process.argv[2] === 'space';
-const args = process.argv.slice(space ? 3 : 2);
+/** Programs of their own, in folders of bench/. */
+const suites = ['space', 'readers', 'cold'];
+const suite = suites.find((name) => name === process.argv[2]);
+const args = process.argv.slice(suite === undefined ? 2 : 3);
 const folder = join(root, 'bench');
 const manifest = join(folder, 'package.json');
 const peers = Object.entries(
@@ -20,13 +23,13 @@ const peers = Object.entries(
 
 const ready = await setUp({ bench: true });
 if (ready && !peers.every(isThere)) await installPeers();
-const program = space ? 'space/main.js' : 'main.js';
+const program = suite === undefined ? 'main.js' : `${suite}/main.js`;
 const main = ['--expose-gc', join(root, 'out/bench', program), ...args];
 process.exitCode = ready && (await show(process.execPath, main)) === 0 ? 0 : 1;
 
 /** Whether ARGS ask for this contender. */
 function wants(name) {
-  if (space || args.includes('--help')) return false;
+  if (suite !== undefined || args.includes('--help')) return false;
   const at = args.findIndex((arg) => /^--contenders(=|$)/.test(arg));
   if (at < 0) return !args.includes('--quick') && !judgesEarlierRun();
   const given = args[at].includes('=') ? args[at].split('=')[1] : args[at + 1];

@@ -1,0 +1,59 @@
+/** `npm run bench -- cold ARGS`: measures cold starts, prints tables, leaves the figures as JSON. */
+
+import { mkdirSync, rmSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { optionsOrNothing } from '../command-line.ts';
+import { coppice } from '../contenders/coppice.ts';
+import { describeMachine, load } from '../machine.ts';
+import { resultsFile, writeJson } from '../report.ts';
+import { goalsTable, machineText } from '../table.ts';
+import { makeFile, measureCold } from './measure.ts';
+import { type ColdOptions, HELP, parseOptions } from './options.ts';
+import { measureSlice } from './slice.ts';
+import { coldTable, sliceTable } from './tables.ts';
+import { judgeCold } from './verdicts.ts';
+
+const options = optionsOrNothing(parseOptions, 'cold --help');
+if (options?.help) console.log(HELP);
+else if (options !== undefined) await main(options);
+
+async function main(options: ColdOptions): Promise<void> {
+  const data = join(resolve(options.dir ?? 'out/bench-data'), `cold-${process.pid}`);
+  const loadBefore = load();
+  mkdirSync(data, { recursive: true });
+  try {
+    const path = resolve(options.file ?? join(data, 'rows.coppice'));
+    note(`${options.rows} rows ...`);
+    const file = await makeFile(path, options.rows);
+    note(`measuring ${options.steps.join(', ')} ...`);
+    const results = await measureCold(path, options);
+    if (options.file === undefined) rmSync(path);
+    note('measuring slices ...');
+    const slice =
+      options.valueBytes === 0
+        ? undefined
+        : await measureSlice(join(data, 'value.coppice'), options);
+    const machine = describeMachine([coppice], data, loadBefore);
+    const verdicts = judgeCold(results, file, slice);
+    const json = options.json ?? resultsFile('cold', machine);
+    const { rows } = options;
+    writeJson(json, { version: 1, machine, rows, file, results, slice, verdicts });
+
+    console.log(`\n${machineText(machine)}`);
+    const { fileBytes, depth, fillSeconds, readAheadBytes } = file;
+    console.log(
+      `${rows} rows, ${fileBytes} bytes, ${depth} levels, made in ${fillSeconds.toFixed(0)} s; ` +
+        `the system reads ${(readAheadBytes ?? Number.NaN) / 1024} KiB around a page; medians`,
+    );
+    console.log(`\n${coldTable(results)}`);
+    if (slice !== undefined) console.log(`\n${sliceTable(slice)}`);
+    console.log(`\n${goalsTable(verdicts)}`);
+    console.log(`\n${json}`);
+  } finally {
+    rmSync(data, { recursive: true, force: true });
+  }
+}
+
+function note(what: string): void {
+  process.stderr.write(`${what}\n`);
+}
