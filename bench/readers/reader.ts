@@ -1,6 +1,6 @@
 /** A reader, in a process or a worker thread of its own; started by crew.ts. */
 
-import { readFileSync } from 'node:fs';
+import { readFileSync, realpathSync } from 'node:fs';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { contenderNamed } from '../contenders/all.ts';
 import type { Session } from '../contenders/contender.ts';
@@ -37,12 +37,14 @@ async function answer(request: ReaderRequest): Promise<ReaderReply> {
       return { kind: 'done' };
     case 'gets':
       return { kind: 'gets', ...(await readBetween(request.fromMs, request.untilMs)) };
-    case 'memory':
+    case 'memory': {
+      const path = realpathSync(contender.file(task.folder));
       return {
         kind: 'memory',
-        file: fileMemory(readFileSync('/proc/self/smaps', 'utf8'), contender.file(task.folder)),
+        file: fileMemory(readFileSync('/proc/self/smaps', 'utf8'), path),
         process: processMemory(readFileSync('/proc/self/smaps_rollup', 'utf8')),
       };
+    }
     case 'close':
       await session.close();
       return { kind: 'done' };

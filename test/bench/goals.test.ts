@@ -1,5 +1,6 @@
 // From the rounds of a run to goals that are met or not.
 
+import { existsSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { goals, judge, type Verdict } from '../../bench/goals.ts';
 import type { Result } from '../../bench/runner.ts';
@@ -115,6 +116,15 @@ describe('goals of the benchmarks', () => {
     for (const { met, figure } of verdicts) {
       expect(met).toBeUndefined();
       expect(figure).toMatch(/not in this run|no \S+ in this run|npm run bench/);
+    }
+  });
+
+  it('what another command judges names one that there is', () => {
+    const commands = goals.flatMap(({ by }) => ('not' in by ? [by.not] : []));
+    expect(commands.join()).toMatch(/cold.*readers.*readers.*cold/);
+    for (const command of commands) {
+      const [, suite] = command.match(/^npm run bench -- (\w+)/) ?? expect.fail(command);
+      expect(existsSync(new URL(`../../bench/${suite}/main.ts`, import.meta.url))).toBe(true);
     }
   });
 });
