@@ -55,7 +55,16 @@ export function linearity(
 
 /** Throughput beside the writer, as a part of that without it: the median of the pairs. */
 export function besideWriter(pairs: readonly Pair[], clock: Clock): number {
-  return median(
-    pairs.map(({ without, beside }) => throughput(beside, clock) / throughput(without, clock)),
-  );
+  return median(ratiosOf(pairs, clock));
+}
+
+/** Between which two a half of the pairs lie: wide apart, the machine was not quiet enough. */
+export function middleHalf(pairs: readonly Pair[], clock: Clock): readonly [number, number] {
+  const sorted = ratiosOf(pairs, clock).sort((a, b) => a - b);
+  const at = (part: number): number => sorted[Math.round((sorted.length - 1) * part)] ?? Number.NaN;
+  return [at(0.25), at(0.75)];
+}
+
+function ratiosOf(pairs: readonly Pair[], clock: Clock): number[] {
+  return pairs.map(({ without, beside }) => throughput(beside, clock) / throughput(without, clock));
 }

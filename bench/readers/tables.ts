@@ -3,7 +3,7 @@
 import { median } from '../summary.ts';
 import { table } from '../table.ts';
 import type { ReadersResult } from './measure.ts';
-import { besideWriter, linearity, type Scaling, throughput } from './scaling.ts';
+import { besideWriter, linearity, middleHalf, type Scaling, throughput } from './scaling.ts';
 
 export function scalingTable(results: readonly ReadersResult[], processors: number): string {
   const rows = results.flatMap(({ contender, kind, scaling }) =>
@@ -48,10 +48,17 @@ export function besideWriterTable(results: readonly ReadersResult[]): string {
       thousands(median(pairs.map(({ beside }) => throughput(beside, 'clock')))),
       besideWriter(pairs, 'clock').toFixed(3),
       besideWriter(pairs, 'processor').toFixed(3),
+      middleHalf(pairs, 'processor')
+        .map((part) => part.toFixed(2))
+        .join(' - '),
     ]),
   );
   const head = ['readers', 'number', 'puts a commit', 'commits/s', '1,000 gets/s without'];
-  return table([...head, 'beside', 'of without', 'by CPU time'], rows, 'lrrrrrrr');
+  return table(
+    [...head, 'beside', 'of without', 'by CPU time', 'half of the rounds'],
+    rows,
+    'lrrrrrrrr',
+  );
 }
 
 /** What single readers got in a second, over all rounds. */

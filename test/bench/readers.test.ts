@@ -4,7 +4,13 @@ import { describe, expect, it } from 'vitest';
 import type { ReadersResult } from '../../bench/readers/measure.ts';
 import { HELP, parseOptions } from '../../bench/readers/options.ts';
 import type { ProcessMemory, Reading } from '../../bench/readers/protocol.ts';
-import { besideWriter, linearity, type Scaling, throughput } from '../../bench/readers/scaling.ts';
+import {
+  besideWriter,
+  linearity,
+  middleHalf,
+  type Scaling,
+  throughput,
+} from '../../bench/readers/scaling.ts';
 import { fileMemory, processMemory } from '../../bench/readers/smaps.ts';
 import { judgeReaders } from '../../bench/readers/verdicts.ts';
 
@@ -110,6 +116,8 @@ describe('how readers scale', () => {
     const pairs = [pair(100, 90), pair(100, 10), pair(10, 9.5, 500)];
     expect(besideWriter(pairs, 'clock')).toBe(0.9);
     expect(besideWriter(pairs, 'processor')).toBe(0.9);
+    const five = [0.5, 0.9, 0.8, 0.7, 0.6].map((part) => pair(100, 100 * part));
+    expect(middleHalf(five, 'clock')).toEqual([0.6, 0.8]);
   });
 });
 
@@ -131,9 +139,11 @@ describe('goals for readers', () => {
     judgeReaders([result(more)], 2).map((verdict) => verdict.met);
 
   it('linear: nine tenths', () => {
-    expect(met({ scaling: [scaling(1, 100), scaling(2, 90)] })).toEqual([true]);
-    expect(met({ scaling: [scaling(1, 100), scaling(2, 89)] })).toEqual([false]);
-    expect(met({ scaling: [scaling(1, 100), scaling(4, 89)] })).toEqual([undefined]);
+    expect(met({ scaling: [scaling(1, 100), scaling(2, 90)] })).toEqual([true, true]);
+    expect(met({ scaling: [scaling(1, 100), scaling(2, 89)] })).toEqual([false, false]);
+    expect(met({ scaling: [scaling(1, 100), scaling(4, 90)] })).toEqual([undefined, true]);
+    const waited = { readers: 2, rounds: [[reading(80, 800), reading(80, 800)]] };
+    expect(met({ scaling: [scaling(1, 100), waited] })).toEqual([false, true]);
   });
 
   it('memory: the worst share counts; of threads there is none', () => {
