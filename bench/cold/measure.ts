@@ -52,23 +52,38 @@ export async function makeFile(path: string, rows: number): Promise<ColdFile> {
 
 export async function measureCold(path: string, options: ColdOptions): Promise<ColdResult[]> {
   const { steps, advice, rounds } = options;
-  const lanes = advice.flatMap((each) =>
-    steps.flatMap((step) => {
-      const lane = { advice: each, step, rounds: [] as ColdRound[] };
-      const again = { advice: each, step: 'again' as const, rounds: [] as ColdRound[] };
-      return [{ lane, again: step === 'first' ? again : undefined }];
-    }),
-  );
+  const lanes = advice.flatMap((each) => steps.map((step) => new Lane(each, step)));
   for (let round = 0; round < rounds; round++) {
-    for (const { lane, again } of lanes) {
-      if (lane.step === 'scan' && round >= SCANS) continue;
-      const request = requestOf(lane.step, options.rows, round + 1);
+    for (const { step, advice, cold, again } of lanes) {
+      if (step === 'scan' && round >= SCANS) continue;
+      const request = requestOf(step, options.rows, round + 1);
       dropFromMemory(path);
-      lane.rounds.push(await oneRound(path, lane.advice, request));
-      again?.rounds.push(await oneRound(path, lane.advice, request));
+      cold.push(await oneRound(path, advice, request));
+      if (step === 'first') again.push(await oneRound(path, advice, request));
     }
   }
-  return lanes.flatMap(({ lane, again }) => (again === undefined ? [lane] : [lane, again]));
+  return lanes.flatMap((lane) => lane.results());
+}
+
+/** The rounds of one step with one advice. */
+class Lane {
+  readonly cold: ColdRound[] = [];
+  /** Each after the cold one with the same key. */
+  readonly again: ColdRound[] = [];
+  readonly advice: Advice;
+  readonly step: Step;
+
+  constructor(advice: Advice, step: Step) {
+    this.advice = advice;
+    this.step = step;
+  }
+
+  results(): ColdResult[] {
+    const { advice, step, cold, again } = this;
+    const results: ColdResult[] = [{ advice, step, rounds: cold }];
+    if (again.length > 0) results.push({ advice, step: 'again', rounds: again });
+    return results;
+  }
 }
 
 async function oneRound(path: string, advice: Advice, request: ColdRequest): Promise<ColdRound> {

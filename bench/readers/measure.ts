@@ -5,7 +5,7 @@ import type { Contender } from '../contenders/contender.ts';
 import { type Kind, Readers, Writer } from './crew.ts';
 import type { ReaderOptions } from './options.ts';
 import type { ProcessMemory, Writing } from './protocol.ts';
-import type { Pair, Scaling } from './scaling.ts';
+import type { Pair, Round, Scaling } from './scaling.ts';
 
 export interface ReadersResult {
   readonly contender: string;
@@ -28,6 +28,9 @@ export interface BesideWriter {
 
 /** What the writer puts in one commit: a little, and as much as the other benchmarks. */
 export const PUTS_A_COMMIT: readonly number[] = [1, 1000];
+
+/** Rounds that are not counted: V8 compiles, in the readers and in the writer. */
+const WARM_UP = 3;
 
 export async function measureReaders(
   contender: Contender,
@@ -63,18 +66,14 @@ async function scale(
   readers: Readers,
   { counts, rounds, roundMs }: ReaderOptions,
 ): Promise<Scaling[]> {
-  const scaling = counts.map((count) => ({
-    readers: count,
-    rounds: [] as Scaling['rounds'][number][],
-  }));
-  // The first round is not counted: V8 compiles.
-  for (let i = 0; i <= rounds; i++) {
-    for (const { readers: count, rounds: done } of scaling) {
+  const done = new Map<number, Round[]>(counts.map((count) => [count, []]));
+  for (let i = -WARM_UP; i < rounds; i++) {
+    for (const [count, counted] of done) {
       const round = await readers.round(count, roundMs);
-      if (i > 0) done.push(round);
+      if (i >= 0) counted.push(round);
     }
   }
-  return scaling;
+  return [...done].map(([count, counted]) => ({ readers: count, rounds: counted }));
 }
 
 async function besideOne(
@@ -86,13 +85,12 @@ async function besideOne(
 ): Promise<{ pairs: Pair[]; writings: Writing[] }> {
   const pairs: Pair[] = [];
   const writings: Writing[] = [];
-  // The first pair is not counted: V8 compiles, in the writer too.
-  for (let i = 0; i <= rounds; i++) {
+  for (let i = -WARM_UP; i < rounds; i++) {
     const without = await readers.round(count, roundMs);
     await writer.write(putsACommit);
     const beside = await readers.round(count, roundMs);
     const writing = await writer.pause();
-    if (i === 0) continue;
+    if (i < 0) continue;
     pairs.push({ without, beside });
     writings.push(writing);
   }
