@@ -104,6 +104,14 @@ Failure readFully(int descriptor, uint8_t* target, size_t length, uint64_t offse
   return {};
 }
 
+void readWithoutReadAhead(int descriptor) {
+#ifdef POSIX_FADV_RANDOM  // macOS has no such call
+  posix_fadvise(descriptor, 0, 0, POSIX_FADV_RANDOM);
+#else
+  (void)descriptor;
+#endif
+}
+
 Failure fileExtent(int descriptor, uint64_t* size, uint64_t* links) {
 #ifdef __linux__
   struct statx extent = {};

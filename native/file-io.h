@@ -22,6 +22,11 @@ Failure punchHole(int descriptor, uint64_t offset, uint64_t length);
 // Short only at the end of the file.
 Failure readFully(int descriptor, uint8_t* target, size_t length, uint64_t offset, size_t* read);
 
+// Tells the kernel that what is read through this descriptor, the meta slots, says nothing of what
+// will be read next: it read the pages behind each of them too, and marked one, so that to touch
+// that page through a mapping loaded as much again. The mapping has a descriptor of its own.
+void readWithoutReadAhead(int descriptor);
+
 // The length of the file, and how many names lead to it, when asked. Asks for nothing else: on Linux since 6.13
 // whoever asks for the times of a file makes the next write stamp it anew, and the next flush then
 // writes the inode too (docs/mmap.md, "The price of asking").

@@ -313,6 +313,7 @@ Napi::Value exportOpenFile(const Napi::CallbackInfo& info) {
     throwFailure(env, failure);
     return Napi::Value();
   }
+  readWithoutReadAhead(descriptor->number());
   return NativeFile::make(env, std::move(descriptor), write);
 }
 

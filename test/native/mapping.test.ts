@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import {
   appendFileSync,
   closeSync,
@@ -5,6 +6,7 @@ import {
   openSync,
   readFileSync,
   statSync,
+  writeFileSync,
   writeSync,
 } from 'node:fs';
 import { Worker } from 'node:worker_threads';
@@ -316,4 +318,25 @@ describe('across threads and limits', () => {
     const program = start('read-after-close.mjs', newPath());
     expect(await program.ended()).toMatchObject({ code: 0, text: '0 undefined\n' });
   });
+});
+
+// The kernel took the reads of the meta slots for the begin of a scan, and loaded 25 pages.
+test('reads through the descriptor load what is read, and nothing behind it', ({ skip }) => {
+  const path = newPath();
+  writeFileSync(path, new Uint8Array(2 ** 22).fill(1));
+  const drop = spawnSync('dd', [
+    `of=${path}`,
+    'oflag=nocache',
+    'conv=notrunc,fdatasync',
+    'count=0',
+  ]);
+  const file = open(path, false);
+  file.map(RESERVE, SEGMENT);
+  const length = 2 ** 22;
+  if (drop.status !== 0 || file.resident(0, length) > 0) {
+    skip('no file can be dropped from memory here: dd of GNU coreutils, and a disk');
+  }
+  const bytes = new Uint8Array(512);
+  for (const slot of [0, 1, 2]) file.readAt(bytes, slot * 4096);
+  expect(file.resident(0, length)).toBe(3);
 });
