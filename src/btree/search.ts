@@ -34,6 +34,8 @@ export function search(
   let level = -1;
   let depth = 0;
   let prefix = 0;
+  // So many bytes of the key are on every page below: see where it is set.
+  let certain = 0;
   let head = headOf(key, 0, length);
   for (;;) {
     const o = pages.find(page, birth, type);
@@ -57,7 +59,7 @@ export function search(
     if (shared !== 0) {
       const at = o + pageSize - shared;
       const both = shared < length ? shared : length;
-      let k = 0;
+      let k = certain < both ? certain : both;
       while (k < both && bytes[at + k]! === key[k]!) k++;
       if (k < both) order = key[k]! - bytes[at + k]!;
       else if (length < shared) order = -1;
@@ -74,8 +76,14 @@ export function search(
     if (order < 0) hi = lo;
     else if (order > 0) lo = hi;
     const heads = (o + 32) >> 2;
-    while (lo < hi) {
-      const mid = (lo + hi) >>> 1;
+    // To the first head that is not below the key's, without a branch on the outcome, which no
+    // processor can foresee: 26 ns among 32 heads instead of 37 (Node 20; 24: 25 instead of 32).
+    for (let left = hi - lo; left > 0; ) {
+      const half = (left + 1) >>> 1;
+      lo += half & -+(i32[heads + lo + half - 1]! < head);
+      left -= half;
+    }
+    for (let mid = lo; lo < hi; mid = (lo + hi) >>> 1) {
       const other = i32[heads + mid]!;
       if (other < head) lo = mid + 1;
       else if (other > head) hi = mid;
@@ -119,6 +127,8 @@ export function search(
     }
     const slot = exact >= 0 ? exact : lo - 1;
     path.slots[depth] = slot;
+    // What lies between two separators of a page begins as they do.
+    certain = slot > 0 && slot + 1 < n ? prefix : 0;
     const word = heads + n + slot;
     page = i32[word]!;
     birth = u16[(heads << 1) + 8 * n + slot]! * 0x1_0000_0000 + (i32[word + n]! >>> 0);
