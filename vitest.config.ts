@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
@@ -32,6 +33,12 @@ console.log(`seed ${seed} (COPPICE_SEED=${seed} repeats this run)`);
 const long = Number(process.env.COPPICE_LONG ?? 0) > 0;
 
 const config: ViteUserConfig = defineConfig({
+  // What bench/ calls it by.
+  resolve: {
+    alias: [
+      { find: /^coppice$/, replacement: fileURLToPath(new URL('src/index.ts', import.meta.url)) },
+    ],
+  },
   test: {
     include: ['test/**/*.test.ts'],
     setupFiles: ['test/frame/seed.ts'],

@@ -11,7 +11,7 @@ import { describeMachine, load } from './machine.ts';
 import { HELP, type Options, parseOptions } from './options.ts';
 import { REPORT_VERSION, type Report, readReport, resultsFile, writeReport } from './report.ts';
 import { fill, folderOf, type Result, runWorkload, variantsOf } from './runner.ts';
-import { type Summary, summarise } from './summary.ts';
+import { summariesOf } from './summary.ts';
 import {
   countsTable,
   goalsTable,
@@ -20,7 +20,6 @@ import {
   memoryTable,
   timesTable,
 } from './table.ts';
-import { workloadNamed } from './workloads/all.ts';
 
 const options = optionsOrNothing(parseOptions, '--help');
 if (options?.help) console.log(HELP);
@@ -87,17 +86,6 @@ async function measure({ scale, workloads, heap, contenders, dir }: Options): Pr
   } finally {
     rmSync(data, { recursive: true, force: true });
   }
-}
-
-/** In the order in which they ran. */
-function summariesOf(results: readonly Result[]): Summary[] {
-  const names = [...new Set(results.map(({ workload }) => workload))];
-  return names.map((name) =>
-    summarise(
-      workloadNamed(name),
-      results.filter(({ workload }) => workload === name),
-    ),
-  );
 }
 
 function note(what: string): void {

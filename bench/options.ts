@@ -19,10 +19,14 @@ Measures Coppice against its peers. Every contender and workload has a process o
 processes take turns, round by round; medians count. What is read is checked: wrong data fails.
 
     npm run bench -- [WORKLOAD]... [--quick] [--goals] [--contenders NAME,NAME] [--rows N]
-                     [--rounds N] [--json FILE] [--dir FOLDER]
+                     [--gets N] [--rounds N] [--json FILE] [--dir FOLDER]
     npm run bench -- space ARGS       the file's size and what is written; --help tells more
     npm run bench -- readers ARGS     many readers of one file, alone and beside a writer
     npm run bench -- cold ARGS        what is loaded when nothing is in memory, and how fast
+    npm run bench -- growth ARGS      files of more and more rows
+    npm run bench -- micro ARGS       single calls of the API
+    npm run bench -- record ARGS      all of these into bench/results/, then the charts
+    npm run bench -- charts           charts and docs/benchmarks.md from bench/results/
 
     WORKLOAD      only these; all without. There are:
 ${listed([...workloads.map(({ name }) => name), HEAP])}
@@ -34,6 +38,7 @@ ${listed([...workloads.map(({ name }) => name), HEAP])}
 ${listed(contenderNames)}
                   One that is not installed and cannot be is left out, which the run says
     --rows N      rows in the file; 1e7 is a number too
+    --gets N      gets in a round of the reads
     --rounds N    timed rounds of each contender; goals ask for five at least
     --json FILE   where the figures are left; without it, in bench/results/local/
     --dir FOLDER  where the data is made, on the disk to be measured; removed afterwards
@@ -65,6 +70,7 @@ export function parseOptions(args: readonly string[]): Options {
       only: { type: 'string', multiple: true },
       contenders: { type: 'string' },
       rows: { type: 'string' },
+      gets: { type: 'string' },
       rounds: { type: 'string' },
       json: { type: 'string' },
       dir: { type: 'string' },
@@ -81,10 +87,12 @@ export function parseOptions(args: readonly string[]): Options {
     goals,
     workloads: names.filter((name) => name !== HEAP).map(workloadNamed),
     heap: names.includes(HEAP),
-    contenders: contendersOf(values.contenders, quick),
+    contenders:
+      values.contenders === undefined ? usualContenders(quick) : contendersGiven(values.contenders),
     scale: {
       ...usual,
       rows: wholeNumber('rows', values.rows, usual.rows),
+      gets: wholeNumber('gets', values.gets, usual.gets),
       rounds: wholeNumber('rounds', values.rounds, goals ? 5 : usual.rounds),
     },
     json: values.json,
@@ -98,9 +106,12 @@ function usualWorkloads(quick: boolean, goals: boolean): string[] {
   return [...chosen.map(({ name }) => name), HEAP];
 }
 
+function usualContenders(quick: boolean): string[] {
+  return quick ? QUICK_CONTENDERS : [...contenderNames];
+}
+
 /** Ours is always among them, first: it is what the others are compared with. */
-function contendersOf(given: string | undefined, quick: boolean): string[] {
-  if (given === undefined) return quick ? QUICK_CONTENDERS : [...contenderNames];
+export function contendersGiven(given: string): string[] {
   const names = given.split(',').map((name) => name.trim());
   for (const name of names) {
     if (!contenderNames.includes(name)) {

@@ -1,4 +1,7 @@
-/** What a run leaves as JSON, and reads again to judge the goals. */
+/**
+ * What a run leaves as JSON, and reads again to judge the goals and to draw charts. It says what
+ * machine that was, but neither its name nor any path of it: the files can be published.
+ */
 
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
@@ -13,21 +16,35 @@ export interface Report {
   readonly machine: Machine;
   readonly scale: Scale;
   readonly seconds: number;
-  readonly absent: readonly { readonly name: string; readonly why: string }[];
+  readonly absent: readonly Absent[];
   readonly results: readonly Result[];
   readonly heap: HeapReport | undefined;
 }
 
-export const REPORT_VERSION = 2;
-
-export function writeReport(path: string, report: Report): void {
-  writeJson(path, report);
+/** A contender that was left out. */
+export interface Absent {
+  readonly name: string;
+  readonly why: string;
 }
 
-/** Makes the folder where need be. */
-export function writeJson(path: string, value: unknown): void {
+export const REPORT_VERSION = 2;
+
+/** Digits that are kept of a time: far more than are the same the next time. */
+const DIGITS = 6;
+
+export function writeReport(path: string, report: Report): void {
+  writeResults(path, report);
+}
+
+/** Any report: a line for each of its results, so that files stay small and changes readable. */
+export function writeResults(
+  path: string,
+  { results, ...rest }: { readonly results: readonly unknown[] },
+): void {
+  const head = JSON.stringify(rest, rounded, 2).replace(/\n\}$/, '');
+  const lines = results.map((result) => `    ${JSON.stringify(result, rounded)}`);
   mkdirSync(dirname(resolve(path)), { recursive: true });
-  writeFileSync(path, `${JSON.stringify(value, undefined, 2)}\n`);
+  writeFileSync(path, `${head},\n  "results": [\n${lines.join(',\n')}\n  ]\n}\n`);
 }
 
 /** Where the figures of a run are left that was given no file. */
@@ -46,10 +63,17 @@ export function readReport(path: string): Report | undefined {
 }
 
 function isReport(value: unknown): value is Report {
+  return hasVersion(value, REPORT_VERSION) && 'scale' in value;
+}
+
+/** Whether it is a report of that version of its shape. */
+export function hasVersion(value: unknown, version: number): value is { version: number } {
   return (
-    typeof value === 'object' &&
-    value !== null &&
-    'version' in value &&
-    value.version === REPORT_VERSION
+    typeof value === 'object' && value !== null && 'version' in value && value.version === version
   );
+}
+
+function rounded(_key: string, value: unknown): unknown {
+  if (typeof value !== 'number' || Number.isInteger(value)) return value;
+  return Number(value.toPrecision(DIGITS));
 }

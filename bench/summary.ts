@@ -2,6 +2,7 @@
 
 import { OURS } from './contenders/names.ts';
 import type { Result } from './runner.ts';
+import { workloadNamed } from './workloads/all.ts';
 import type { Workload } from './workloads/workload.ts';
 
 export interface Summary {
@@ -11,8 +12,19 @@ export interface Summary {
   readonly ours: Result | undefined;
 }
 
-export function summarise(workload: Workload, results: readonly Result[]): Summary {
+function summarise(workload: Workload, results: readonly Result[]): Summary {
   return { workload, results, ours: fastestOf(workload, results, OURS) };
+}
+
+/** Of each workload, in the order in which they ran. */
+export function summariesOf(results: readonly Result[]): Summary[] {
+  const names = [...new Set(results.map(({ workload }) => workload))];
+  return names.map((name) =>
+    summarise(
+      workloadNamed(name),
+      results.filter(({ workload }) => workload === name),
+    ),
+  );
 }
 
 /** The contender's fastest variant that does the whole task. */

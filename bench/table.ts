@@ -107,9 +107,19 @@ function mebibytes(bytes: number): string {
   return (bytes / 2 ** 20).toFixed(1);
 }
 
-function time(us: number): string {
+export function time(us: number): string {
   if (us >= 100) return `${(us / 1000).toFixed(us >= 10_000 ? 1 : 2)} ms`;
   return `${us.toFixed(us >= 10 ? 1 : 2)} us`;
+}
+
+/** To three digits, of large ratios the whole part. */
+export function ratioText(ratio: number): string {
+  const digits = ratio >= 100 ? 0 : ratio >= 10 ? 1 : 2;
+  const kept = ratio >= 1000 ? Number(ratio.toPrecision(3)) : ratio;
+  return kept.toLocaleString('en-US', {
+    minimumFractionDigits: digits,
+    maximumFractionDigits: digits,
+  });
 }
 
 function spread(us: readonly number[]): string {

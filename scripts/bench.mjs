@@ -2,35 +2,53 @@
  * `npm run bench -- ARGS`: compiles bench/, installs the peers of bench/package.json when they are
  * wanted and missing, and runs bench/main.ts with ARGS. A peer that cannot be installed is left out,
  * which bench/main.ts says. `--quick` and `--contenders` without them need none.
- * `npm run bench -- space ARGS`: the same for bench/space/main.ts, which never needs them; so do
- * `readers` and `cold`.
+ * `npm run bench -- space ARGS`, and so on for each of the programs below: the same for that one.
+ * `npm run bench -- record ARGS`: all of them, see bench-record.mjs.
  */
 
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { delimiter, dirname, join } from 'node:path';
+import { record, HELP as recordHelp } from './bench-record.mjs';
 import { setUp } from './setup.mjs';
 import { buildEnvironment, npm, root, show, step } from './steps.mjs';
 
-/** Programs of their own, in folders of bench/. */
-const suites = ['space', 'readers', 'cold'];
-const suite = suites.find((name) => name === process.argv[2]);
-const args = process.argv.slice(suite === undefined ? 2 : 3);
-const folder = join(root, 'bench');
-const manifest = join(folder, 'package.json');
-const peers = Object.entries(
-  JSON.parse(readFileSync(manifest, 'utf8')).optionalDependencies,
-).filter(([name]) => wants(name));
+/** What each of them runs, and whom it measures where ARGS do not say. */
+const programs = {
+  space: { file: 'space/main.js', contenders: 'coppice,lmdb' },
+  growth: { file: 'growth/main.js', contenders: 'coppice,lmdb' },
+  micro: { file: 'micro/calls/main.js', contenders: 'coppice,lmdb' },
+  readers: { file: 'readers/main.js', contenders: 'coppice,lmdb' },
+  cold: { file: 'cold/main.js', contenders: 'coppice' },
+  charts: { file: 'charts/main.js', contenders: '' },
+};
+const all = { file: 'main.js', contenders: undefined };
 
-const ready = await setUp({ bench: true });
-if (ready && !peers.every(isThere)) await installPeers();
-const program = suite === undefined ? 'main.js' : `${suite}/main.js`;
-const main = ['--expose-gc', join(root, 'out/bench', program), ...args];
-process.exitCode = ready && (await show(process.execPath, main)) === 0 ? 0 : 1;
+const [first = '', ...rest] = process.argv.slice(2);
+const program = Object.hasOwn(programs, first) ? programs[first] : all;
+const args = program === all ? process.argv.slice(2) : rest;
+const folder = join(root, 'bench');
+/** What a peer's addon was compiled for: it may be of this version of Node only. */
+const abi = process.versions.modules;
+
+if (first === 'record' && rest.includes('--help')) console.log(recordHelp);
+else if (first === 'record') process.exitCode = (await record(rest)) ? 0 : 1;
+else process.exitCode = (await runProgram()) ? 0 : 1;
+
+async function runProgram() {
+  if (!(await setUp({ bench: true }))) return false;
+  const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+  const peers = Object.entries(manifest.optionalDependencies).filter(([name]) => wants(name));
+  const stale = peers.filter((peer) => !isThere(peer) || !isCompiledForUs(peer));
+  if (stale.length > 0) await (stale.every(isThere) ? recompile(stale) : install(stale));
+  const main = ['--expose-gc', join(root, 'out/bench', program.file), ...args];
+  return (await show(process.execPath, main)) === 0;
+}
 
 /** Whether ARGS ask for this contender. */
 function wants(name) {
-  if (suite !== undefined || args.includes('--help')) return false;
+  if (args.includes('--help')) return false;
   const at = args.findIndex((arg) => /^--contenders(=|$)/.test(arg));
+  if (at < 0 && program.contenders !== undefined) return program.contenders.includes(name);
   if (at < 0) return !args.includes('--quick') && !judgesEarlierRun();
   const given = args[at].includes('=') ? args[at].split('=')[1] : args[at + 1];
   return (given ?? '').split(',').includes(name);
@@ -47,12 +65,33 @@ function isThere([name, version]) {
   return existsSync(path) && JSON.parse(readFileSync(path, 'utf8')).version === version;
 }
 
+function abiFile(name) {
+  return join(folder, 'node_modules', name, '.node-abi');
+}
+
+function isCompiledForUs([name]) {
+  return existsSync(abiFile(name)) && readFileSync(abiFile(name), 'utf8') === abi;
+}
+
 /** They are optional to npm, so that one that cannot be built does not take the other along. */
-function installPeers() {
-  const [command, ...first] = npm();
+function install(peers) {
   const flags = ['--no-package-lock', '--include=optional', '--no-audit', '--no-fund'];
-  return step('install bench peers (minutes)', command, [...first, 'install', ...flags], {
-    cwd: folder,
-    env: buildEnvironment(),
-  });
+  return npmStep('install bench peers (minutes)', ['install', ...flags], peers);
+}
+
+function recompile(peers) {
+  const names = peers.map(([name]) => name);
+  return npmStep(`bench peers for Node ${process.versions.node}`, ['rebuild', ...names], peers);
+}
+
+/** npm of this very Node, whatever is first on the PATH: it chooses what is compiled for. */
+async function npmStep(title, what, peers) {
+  const [command, ...first] = npm();
+  const env = buildEnvironment();
+  env.PATH = [dirname(process.execPath), env.PATH ?? ''].join(delimiter);
+  if (!(await step(title, command, [...first, ...what], { cwd: folder, env }))) return;
+  for (const [name, version] of peers) {
+    // One that could not be built is not there.
+    if (isThere([name, version])) writeFileSync(abiFile(name), abi);
+  }
 }

@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 import { optionsOrNothing } from '../command-line.ts';
 import { coppice } from '../contenders/coppice.ts';
 import { describeMachine, load } from '../machine.ts';
-import { resultsFile, writeJson } from '../report.ts';
+import { resultsFile, writeResults } from '../report.ts';
 import { goalsTable, machineText } from '../table.ts';
 import { makeFile, measureCold } from './measure.ts';
 import { type ColdOptions, HELP, parseOptions } from './options.ts';
@@ -37,7 +37,8 @@ async function main(options: ColdOptions): Promise<void> {
     const verdicts = judgeCold(results, file, slice);
     const json = options.json ?? resultsFile('cold', machine);
     const { rows } = options;
-    writeJson(json, { version: 1, machine, rows, file, results, slice, verdicts });
+    const report = { version: 1, machine, rows, file, results, slice, verdicts };
+    writeResults(json, report);
 
     console.log(`\n${machineText(machine)}`);
     const { fileBytes, depth, fillSeconds, readAheadBytes } = file;

@@ -66,10 +66,7 @@ class CoppiceSession implements Session {
   }
 
   async fill(entries: Iterable<Entry>): Promise<void> {
-    const { db, store } = this;
-    await db.write((tx) => {
-      for (const [key, value] of entries) tx.put(store, key, value);
-    });
+    await this.store.bulkLoad(entries);
   }
 
   reader(): (key: string) => Uint8Array | undefined {

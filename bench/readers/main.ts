@@ -7,7 +7,7 @@ import { optionsOrNothing } from '../command-line.ts';
 import { contenderNamed } from '../contenders/all.ts';
 import type { Contender } from '../contenders/contender.ts';
 import { describeMachine, load, type Machine } from '../machine.ts';
-import { resultsFile, writeJson } from '../report.ts';
+import { resultsFile, writeResults } from '../report.ts';
 import { goalsTable, machineText } from '../table.ts';
 import type { Kind } from './crew.ts';
 import { measureReaders, type ReadersResult } from './measure.ts';
@@ -24,7 +24,8 @@ async function main(options: ReaderOptions): Promise<void> {
   const { machine, results } = await measure(options);
   const verdicts = judgeReaders(results, processors);
   const file = options.json ?? resultsFile('readers', machine);
-  writeJson(file, { version: 1, machine, rows, rounds, roundMs, processors, results, verdicts });
+  const report = { version: 1, machine, rows, rounds, roundMs, processors, results, verdicts };
+  writeResults(file, report);
 
   console.log(`\n${machineText(machine)}`);
   console.log(`${rows} rows, gets at random, ${rounds} rounds of ${roundMs} ms; medians`);

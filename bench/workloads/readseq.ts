@@ -1,5 +1,6 @@
 /** Scans in the order of the keys: all of the store either way, its keys only, a hundred entries. */
 
+import type { Awaitable, Session } from '../contenders/contender.ts';
 import { expectedKey, expectedValue, keyOf, randomRows } from '../data.ts';
 import { inSession, type Place, type Prepared, requireSeen, type Workload } from './workload.ts';
 
@@ -17,7 +18,7 @@ export const readseq: Workload = {
   starts: 'shared rows',
   quick: true,
   peers: true,
-  prepare: (place) => scans(place, false),
+  prepare: (place) => entryScans(place, false),
 };
 
 export const readreverse: Workload = {
@@ -26,7 +27,7 @@ export const readreverse: Workload = {
   title: 'the same, from the last to the first',
   task: 'reverse',
   quick: false,
-  prepare: (place) => scans(place, true),
+  prepare: (place) => entryScans(place, true),
 };
 
 export const readkeys: Workload = {
@@ -36,16 +37,7 @@ export const readkeys: Workload = {
   title: 'scan, key strings only',
   task: 'keys',
   prepare(place) {
-    const { rows } = place.scale;
-    return inSession(place, { operations: rows, bytesPut: 0 }, (session) => {
-      const scan = session.keyScanner(place.variant);
-      const expected = sumOfRows(0, rows, expectedKey);
-      return {
-        async run() {
-          requireSeen(await scan(), expected);
-        },
-      };
-    });
+    return scans(place, expectedKey, (session) => session.keyScanner(place.variant));
   },
 };
 
@@ -79,14 +71,24 @@ export const seekrandom: Workload = {
   },
 };
 
-function scans(place: Place, reverse: boolean): Promise<Prepared> {
-  const { rows } = place.scale;
-  return inSession(place, { operations: rows, bytesPut: 0 }, (session) => {
-    const scan = session.scanner(place.variant, reverse);
-    const expected = sumOfRows(0, rows, expectedEntry);
+function entryScans(place: Place, reverse: boolean): Promise<Prepared> {
+  return scans(place, expectedEntry, (session) => session.scanner(place.variant, reverse));
+}
+
+/** All of the store; a small one again and again, as many entries as there are gets in a round. */
+function scans(
+  place: Place,
+  expectedOf: (row: number) => number,
+  scanner: (session: Session) => () => Awaitable<number>,
+): Promise<Prepared> {
+  const { rows, gets } = place.scale;
+  const times = Math.ceil(Math.max(gets, rows) / rows);
+  return inSession(place, { operations: times * rows, bytesPut: 0 }, (session) => {
+    const scan = scanner(session);
+    const expected = sumOfRows(0, rows, expectedOf);
     return {
       async run() {
-        requireSeen(await scan(), expected);
+        for (let i = 0; i < times; i++) requireSeen(await scan(), expected);
       },
     };
   });

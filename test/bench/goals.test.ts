@@ -6,35 +6,9 @@ import { goals, judge, type Verdict } from '../../bench/goals.ts';
 import type { Result } from '../../bench/runner.ts';
 import { fastestOf, median, ratioOf } from '../../bench/summary.ts';
 import { workloadNamed } from '../../bench/workloads/all.ts';
+import { result } from './figures.ts';
 
 const ROWS = 1000;
-
-/** Rounds that took so many ms, processor time a tenth of that. */
-function result(
-  workload: string,
-  contender: string,
-  ms: readonly number[],
-  more: Partial<Result> = {},
-): Result {
-  return {
-    workload,
-    contender,
-    variant: 'usual',
-    borrows: false,
-    operations: 10,
-    ms,
-    cpuMs: ms.map((each) => each / 10),
-    bytesPut: 0,
-    writeCalls: 0,
-    writeBytes: 0,
-    minorFaults: 0,
-    majorFaults: 0,
-    peakRssBytes: 0,
-    fileBytes: 0,
-    closedBytes: 0,
-    ...more,
-  };
-}
 
 const verdict = (goal: RegExp, target: RegExp, results: readonly Result[]): Verdict => {
   const found = judge(results, ROWS).filter((v) => goal.test(v.goal) && target.test(v.target));

@@ -28,10 +28,10 @@ describe('options of the benchmarks', () => {
   });
 
   it('contenders, rows, rounds, files', () => {
-    const args = ['--contenders', 'lmdb,coppice', '--rows', '1e7', '--rounds', '7'];
+    const args = ['--contenders', 'lmdb,coppice', '--rows', '1e7', '--rounds', '7', '--gets', '5'];
     const options = parseOptions([...args, '--json', 'out.json', '--dir', '/data']);
     expect(options.contenders).toEqual(['coppice', 'lmdb']);
-    expect(options.scale).toMatchObject({ rows: 10_000_000, rounds: 7 });
+    expect(options.scale).toMatchObject({ rows: 10_000_000, gets: 5, rounds: 7 });
     expect([options.json, options.dir]).toEqual(['out.json', '/data']);
   });
 

@@ -1,0 +1,78 @@
+/**
+ * `npm run bench -- record ARGS`: every measurement, its figures into bench/results/, then the
+ * charts and the tables of docs/benchmarks.md from them.
+ */
+
+import { spawnSync } from 'node:child_process';
+import { availableParallelism, loadavg } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { root, show } from './steps.mjs';
+
+export const HELP = `
+Measures everything, leaves the figures in bench/results/, and makes the charts and tables of
+docs/benchmarks.md from them.
+
+    npm run bench -- record [NODE]... [--only PART] [--trial]
+
+    NODE          paths of other versions of Node: the workloads are measured with each of them
+                  besides this one; growth, single calls and space with this one only
+    --only PART   full, growth, micro or space; may be given again. What is not measured stays
+    --trial       few rows and rounds: to see that it all runs. What comes of it is marked as a trial
+
+Takes hours, on a machine that has nothing else to do.
+`.trim();
+
+/** For each part, its arguments; and those of a trial. */
+const parts = {
+  full: { args: [], trial: ['--rows', '20000', '--gets', '20000', '--rounds', '3'] },
+  growth: { args: ['growth'], trial: ['--sizes', '1e3,1e4,1e5', '--rounds', '3'] },
+  micro: { args: ['micro'], trial: ['--rows', '10000', '--seconds', '0.2'] },
+  space: { args: ['space'], trial: ['--quick', '--rows', '5000'] },
+};
+
+/** @returns {Promise<boolean>} false when an argument is wrong or a part failed, which is shown */
+export async function record(given) {
+  const nodes = [process.execPath];
+  const only = [];
+  let trial = false;
+  for (let i = 0; i < given.length; i++) {
+    if (given[i] === '--trial') trial = true;
+    else if (given[i] === '--only') only.push(given[++i]);
+    else nodes.push(given[i]);
+  }
+  const unknown = only.find((name) => !Object.hasOwn(parts, name ?? ''));
+  if (unknown !== undefined) {
+    console.error(`There is no part "${unknown}". There are: ${Object.keys(parts).join(', ')}.`);
+    return false;
+  }
+  const wanted = only.length > 0 ? only : Object.keys(parts);
+  for (const part of wanted) {
+    for (const node of part === 'full' ? nodes : [process.execPath]) {
+      const args = [...parts[part].args, ...(trial ? parts[part].trial : [])];
+      if (!trial) await quiet();
+      if (!(await measure(node, part, args))) return false;
+    }
+  }
+  return bench(process.execPath, ['charts']);
+}
+
+/** Waits until the load of what ran before is over: two minutes at most. */
+async function quiet() {
+  for (let i = 0; i < 24 && loadavg()[0] >= availableParallelism() / 2; i++) await sleep(5000);
+}
+
+async function measure(node, part, args) {
+  const version = spawnSync(node, ['-p', 'process.versions.node'], { encoding: 'utf8' }).stdout;
+  if (version === null || version === '') {
+    console.error(`${node} does not run; a path of Node is wanted.`);
+    return false;
+  }
+  const name = part === 'full' ? `full-node${version.split('.')[0]}` : part;
+  console.log(`\n${part}, Node ${version.trim()}`);
+  return bench(node, [...args, '--json', `bench/results/${name}.json`]);
+}
+
+async function bench(node, args) {
+  return (await show(node, [join(root, 'scripts/bench.mjs'), ...args])) === 0;
+}
