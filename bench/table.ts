@@ -112,8 +112,9 @@ export function time(us: number): string {
   return `${us.toFixed(us >= 10 ? 1 : 2)} us`;
 }
 
-/** To three digits, of large ratios the whole part. */
+/** To three digits, of large ratios the whole part; of small ones two. */
 export function ratioText(ratio: number): string {
+  if (ratio < 0.1) return String(Number(ratio.toPrecision(2)));
   const digits = ratio >= 100 ? 0 : ratio >= 10 ? 1 : 2;
   const kept = ratio >= 1000 ? Number(ratio.toPrecision(3)) : ratio;
   return kept.toLocaleString('en-US', {

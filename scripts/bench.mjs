@@ -6,7 +6,7 @@
  * `npm run bench -- record ARGS`: all of them, see bench-record.mjs.
  */
 
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { record, HELP as recordHelp } from './bench-record.mjs';
 import { setUp } from './setup.mjs';
@@ -27,19 +27,14 @@ const [first = '', ...rest] = process.argv.slice(2);
 const program = Object.hasOwn(programs, first) ? programs[first] : all;
 const args = program === all ? process.argv.slice(2) : rest;
 const folder = join(root, 'bench');
-/** What a peer's addon was compiled for: it may be of this version of Node only. */
-const abi = process.versions.modules;
-
 if (first === 'record' && rest.includes('--help')) console.log(recordHelp);
 else if (first === 'record') process.exitCode = (await record(rest)) ? 0 : 1;
 else process.exitCode = (await runProgram()) ? 0 : 1;
 
 async function runProgram() {
   if (!(await setUp({ bench: true }))) return false;
-  const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
-  const peers = Object.entries(manifest.optionalDependencies).filter(([name]) => wants(name));
-  const stale = peers.filter((peer) => !isThere(peer) || !isCompiledForUs(peer));
-  if (stale.length > 0) await (stale.every(isThere) ? recompile(stale) : install(stale));
+  const missing = peers().filter(([name, version]) => wants(name) && !isThere(name, version));
+  if (missing.length > 0) await install(missing);
   const main = ['--expose-gc', join(root, 'out/bench', program.file), ...args];
   return (await show(process.execPath, main)) === 0;
 }
@@ -60,38 +55,31 @@ function judgesEarlierRun() {
   return args.includes('--goals') && args.includes('--json') && existsSync(file ?? '');
 }
 
-function isThere([name, version]) {
+/**
+ * Names and versions of the peers for this Node. better-sqlite3 13 is for Node 22 on; 12 aborts on
+ * Node 24 when a statement is collected.
+ */
+function peers() {
+  const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+  const isOld = Number(process.versions.node.split('.')[0]) < 22;
+  return Object.entries({ ...manifest.optionalDependencies, ...(isOld ? manifest.node20 : {}) });
+}
+
+function isThere(name, version) {
   const path = join(folder, 'node_modules', name, 'package.json');
   return existsSync(path) && JSON.parse(readFileSync(path, 'utf8')).version === version;
 }
 
-function abiFile(name) {
-  return join(folder, 'node_modules', name, '.node-abi');
-}
-
-function isCompiledForUs([name]) {
-  return existsSync(abiFile(name)) && readFileSync(abiFile(name), 'utf8') === abi;
-}
-
-/** They are optional to npm, so that one that cannot be built does not take the other along. */
-function install(peers) {
-  const flags = ['--no-package-lock', '--include=optional', '--no-audit', '--no-fund'];
-  return npmStep('install bench peers (minutes)', ['install', ...flags], peers);
-}
-
-function recompile(peers) {
-  const names = peers.map(([name]) => name);
-  return npmStep(`bench peers for Node ${process.versions.node}`, ['rebuild', ...names], peers);
-}
-
-/** npm of this very Node, whatever is first on the PATH: it chooses what is compiled for. */
-async function npmStep(title, what, peers) {
+/**
+ * By npm of this very Node, whatever is first on the PATH: it chooses what is compiled for. They are
+ * optional to npm, so that one that cannot be built does not take the other along.
+ */
+function install(missing) {
   const [command, ...first] = npm();
+  const flags = ['--no-save', '--no-package-lock', '--include=optional', '--no-audit', '--no-fund'];
+  const names = missing.map(([name, version]) => `${name}@${version}`);
   const env = buildEnvironment();
   env.PATH = [dirname(process.execPath), env.PATH ?? ''].join(delimiter);
-  if (!(await step(title, command, [...first, ...what], { cwd: folder, env }))) return;
-  for (const [name, version] of peers) {
-    // One that could not be built is not there.
-    if (isThere([name, version])) writeFileSync(abiFile(name), abi);
-  }
+  const args = [...first, 'install', ...flags, ...names];
+  return step('install bench peers (minutes)', command, args, { cwd: folder, env });
 }

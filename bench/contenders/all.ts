@@ -32,10 +32,15 @@ export function findContenders(names: readonly string[]): Found {
   const absent: { name: string; why: string }[] = [];
   for (const name of names) {
     const found = find(name);
-    if ('absent' in found) absent.push({ name, why: found.absent });
+    if ('absent' in found) absent.push({ name, why: withoutPaths(found.absent) });
     else entrants.push(found);
   }
   return { entrants, absent };
+}
+
+/** Reasons are published with the figures. */
+function withoutPaths(why: string): string {
+  return why.replaceAll(process.cwd(), '.');
 }
 
 export function contenderNamed(name: string): Contender {

@@ -1,17 +1,15 @@
 /** `npm run bench -- space ARGS`: measures space, prints tables, leaves the figures as JSON. */
 
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { mkdirSync, rmSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { coppice } from '../contenders/coppice.ts';
 import { lmdb } from '../contenders/lmdb.ts';
 import { describeMachine, load } from '../machine.ts';
-import { machineText, table } from '../table.ts';
+import { writeResults } from '../report.ts';
+import { machineText } from '../table.ts';
 import { measurementNamed, measurements } from './all.ts';
-import { fileSizeChart } from './file-size-chart.ts';
-import type { Figure, Outcome } from './measurement.ts';
-
-const CHART = 'docs/charts/file-size.svg';
+import { figuresTable, SPACE_VERSION, type SpaceReport, type SpaceResult } from './report.ts';
 
 const HELP = `
 Measures what Coppice's file, its commits and its deletions take, beside its peers.
@@ -24,7 +22,6 @@ Measures what Coppice's file, its commits and its deletions take, beside its pee
     --rows N      rows in the file, for all of them
     --json FILE   where the figures are left; otherwise in bench/results/local/
     --dir FOLDER  where the data is made, on the disk to be measured; removed afterwards
-    --chart FILE  measures nothing: draws docs/charts/file-size.svg from the figures in FILE
     --help        this text`;
 
 const { values: args } = parseArgs({
@@ -35,12 +32,10 @@ const { values: args } = parseArgs({
     rows: { type: 'string' },
     json: { type: 'string' },
     dir: { type: 'string' },
-    chart: { type: 'string' },
   },
 });
 
 if (args.help) console.log(HELP.trim());
-else if (args.chart !== undefined) drawFrom(args.chart);
 else await measureAll();
 
 async function measureAll(): Promise<void> {
@@ -49,7 +44,7 @@ async function measureAll(): Promise<void> {
   const rowsGiven = args.rows === undefined ? undefined : rowCount(args.rows);
   const data = join(resolve(args.dir ?? 'out/bench-data'), `space-${process.pid}`);
   const loadBefore = load();
-  const results: ({ name: string; rows: number } & Outcome)[] = [];
+  const results: SpaceResult[] = [];
   mkdirSync(data, { recursive: true });
   try {
     for (const { name, title, rows: usual, run } of chosen) {
@@ -59,39 +54,23 @@ async function measureAll(): Promise<void> {
       const rows = rowsGiven ?? (quick ? usual.quick : usual.full);
       const outcome = await run({ folder, rows, quick });
       rmSync(folder, { recursive: true });
-      results.push({ name, rows, ...outcome });
+      results.push({ name, title, rows, ...outcome });
       console.log(`\n${name}: ${title}\n\n${figuresTable(outcome.figures)}\n`);
       for (const note of outcome.notes) console.log(note);
     }
     const machine = describeMachine([coppice, lmdb], data, loadBefore);
     console.log(`\n${machineText(machine)}`);
-    save(JSON.stringify({ machine, results }, undefined, 1), machine.date);
+    const isQuick = quick || rowsGiven !== undefined;
+    save({ version: SPACE_VERSION, machine, quick: isQuick, results });
   } finally {
     rmSync(data, { recursive: true, force: true });
   }
 }
 
-function drawFrom(jsonFile: string): void {
-  mkdirSync(dirname(CHART), { recursive: true });
-  writeFileSync(CHART, fileSizeChart(jsonFile));
-  console.log(CHART);
-}
-
-function figuresTable(figures: readonly Figure[]): string {
-  const rows = figures.map(({ what, value, goal, met }) => [
-    what,
-    value,
-    goal ?? '',
-    met === undefined ? '' : met ? 'met' : 'NOT met',
-  ]);
-  return table(['what', 'figure', 'goal', ''], rows, 'lrll');
-}
-
-function save(json: string, date: string): void {
-  const local = join('bench/results/local', `space-${date.replaceAll(':', '-')}.json`);
-  const file = args.json ?? local;
-  mkdirSync(dirname(resolve(file)), { recursive: true });
-  writeFileSync(file, `${json}\n`);
+function save(report: SpaceReport): void {
+  const name = `space-${report.machine.date.replaceAll(':', '-')}.json`;
+  const file = args.json ?? join('bench/results/local', name);
+  writeResults(file, report);
   console.log(`\n${file}`);
 }
 
