@@ -33,22 +33,28 @@ const parts = {
 
 /** @returns {Promise<boolean>} false when an argument is wrong or a part failed, which is shown */
 export async function record(given) {
-  const nodes = [process.execPath];
+  const paths = [process.execPath];
   const only = [];
   let trial = false;
   for (let i = 0; i < given.length; i++) {
     if (given[i] === '--trial') trial = true;
-    else if (given[i] === '--only') only.push(given[++i]);
-    else nodes.push(given[i]);
+    else if (given[i] === '--only') only.push(given[++i] ?? '');
+    else paths.push(given[i]);
   }
-  const unknown = only.find((name) => !Object.hasOwn(parts, name ?? ''));
+  const unknown = only.find((name) => !Object.hasOwn(parts, name));
   if (unknown !== undefined) {
     console.error(`There is no part "${unknown}". There are: ${Object.keys(parts).join(', ')}.`);
     return false;
   }
+  const nodes = paths.map((path) => ({ path, version: versionOf(path) }));
+  const broken = nodes.find(({ version }) => version === '');
+  if (broken !== undefined) {
+    console.error(`${broken.path} does not run; the path of a Node is wanted.`);
+    return false;
+  }
   const wanted = only.length > 0 ? only : Object.keys(parts);
   for (const part of wanted) {
-    for (const node of part === 'full' ? nodes : [process.execPath]) {
+    for (const node of part === 'full' ? nodes : nodes.slice(0, 1)) {
       const args = [...parts[part].args, ...(trial ? parts[part].trial : [])];
       if (!trial) await quiet();
       if (!(await measure(node, part, args))) return false;
@@ -62,15 +68,17 @@ async function quiet() {
   for (let i = 0; i < 24 && loadavg()[0] >= availableParallelism() / 2; i++) await sleep(5000);
 }
 
-async function measure(node, part, args) {
-  const version = spawnSync(node, ['-p', 'process.versions.node'], { encoding: 'utf8' }).stdout;
-  if (version === null || version === '') {
-    console.error(`${node} does not run; a path of Node is wanted.`);
-    return false;
-  }
+/** Empty when it is no Node. */
+function versionOf(path) {
+  return (
+    spawnSync(path, ['-p', 'process.versions.node'], { encoding: 'utf8' }).stdout?.trim() ?? ''
+  );
+}
+
+function measure({ path, version }, part, args) {
   const name = part === 'full' ? `full-node${version.split('.')[0]}` : part;
-  console.log(`\n${part}, Node ${version.trim()}`);
-  return bench(node, [...args, '--json', `bench/results/${name}.json`]);
+  console.log(`\n${part}, Node ${version}`);
+  return bench(path, [...args, '--json', `bench/results/${name}.json`]);
 }
 
 async function bench(node, args) {
