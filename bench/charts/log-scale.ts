@@ -23,16 +23,21 @@ export function ceilTick(value: number): number {
   return ([1, 2, 5].find((times) => times * decade >= value) ?? 10) * decade;
 }
 
-/** Every multiple of a power of ten from `low` to `high`; the powers and both ends are named. */
+/**
+ * Every multiple of a power of ten from `low` to `high`; the powers and both ends are named, and 2
+ * and 5 times the powers where there are few.
+ */
 export function ticksOf(low: number, high: number): Tick[] {
   const ticks: Tick[] = [];
+  const isShort = high / low <= 100;
   // Counted, not multiplied on: 0.1 * 10 * 10 is not quite 10.
   const first = Math.floor(Math.log10(low));
   for (let power = first; 10 ** power <= high; power++) {
     for (let times = 1; times < 10; times++) {
       const value = Number(`${times}e${power}`);
       if (value < low || value > high) continue;
-      ticks.push({ value, named: times === 1 || value === low || value === high });
+      const isRound = times === 1 || (isShort && (times === 2 || times === 5));
+      ticks.push({ value, named: isRound || value === low || value === high });
     }
   }
   return ticks;

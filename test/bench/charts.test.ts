@@ -269,7 +269,9 @@ describe('charts', () => {
   it('ticks: 1, 2, 5 of each power of ten around the values', () => {
     expect([floorTick(0.7), floorTick(1), floorTick(4.9), floorTick(99)]).toEqual([0.5, 1, 2, 50]);
     expect([ceilTick(0.7), ceilTick(1), ceilTick(2.1), ceilTick(51)]).toEqual([1, 1, 5, 100]);
-    const named = ticksOf(0.5, 20).filter((tick) => tick.named);
-    expect(named.map(({ value }) => value)).toEqual([0.5, 1, 10, 20]);
+    const named = (low: number, high: number): number[] =>
+      ticksOf(low, high).flatMap((tick) => (tick.named ? [tick.value] : []));
+    expect(named(0.5, 20)).toEqual([0.5, 1, 2, 5, 10, 20]);
+    expect(named(0.5, 100)).toEqual([0.5, 1, 10, 100]);
   });
 });
