@@ -54,12 +54,14 @@ export function resultsFile(kind: string, { date }: Machine): string {
 
 /** undefined when there is no such file. */
 export function readReport(path: string): Report | undefined {
-  if (!existsSync(path)) return undefined;
+  return existsSync(path) ? reportAt(path, isReport) : undefined;
+}
+
+/** Throws a RangeError when it is another kind of report, or of another version of its shape. */
+export function reportAt<Kind>(path: string, isKind: (value: unknown) => value is Kind): Kind {
   const report: unknown = JSON.parse(readFileSync(path, 'utf8'));
-  if (!isReport(report)) {
-    throw new RangeError(`${path} is no report of this version of the benchmarks; run them again.`);
-  }
-  return report;
+  if (isKind(report)) return report;
+  throw new RangeError(`${path} is no report of this version of the benchmarks; run them again.`);
 }
 
 function isReport(value: unknown): value is Report {

@@ -16,12 +16,15 @@ docs/benchmarks.md from them.
     npm run bench -- record [NODE]... [--only PART] [--trial]
 
     NODE          paths of other versions of Node: the workloads are measured with each of them
-                  besides this one; growth, single calls and space with this one only
-    --only PART   full, growth, micro or space; may be given again. What is not measured stays
+                  besides this one; all else with this one only
+    --only PART   full, growth, micro, space, readers or cold; may be given again. What is not
+                  measured stays. Without it all; cold on Linux only
     --trial       few rows and rounds: to see that it all runs. What comes of it is marked as a trial
 
 Takes hours, on a machine that has nothing else to do.
 `.trim();
+
+const isLinux = process.platform === 'linux';
 
 /** For each part, its arguments; and those of a trial. */
 const parts = {
@@ -29,6 +32,8 @@ const parts = {
   growth: { args: ['growth'], trial: ['--sizes', '1e3,1e4,1e5', '--rounds', '3'] },
   micro: { args: ['micro'], trial: ['--rows', '10000', '--seconds', '0.2'] },
   space: { args: ['space'], trial: ['--quick', '--rows', '5000'] },
+  readers: { args: ['readers'], trial: ['--quick'] },
+  cold: { args: ['cold'], trial: ['--quick', '--rows', '100000', '--value-bytes', '20000000'] },
 };
 
 /** @returns {Promise<boolean>} false when an argument is wrong or a part failed, which is shown */
@@ -52,7 +57,8 @@ export async function record(given) {
     console.error(`${broken.path} does not run; the path of a Node is wanted.`);
     return false;
   }
-  const wanted = only.length > 0 ? only : Object.keys(parts);
+  const possible = Object.keys(parts).filter((name) => name !== 'cold' || isLinux);
+  const wanted = only.length > 0 ? only : possible;
   for (const part of wanted) {
     for (const node of part === 'full' ? nodes : nodes.slice(0, 1)) {
       const args = [...parts[part].args, ...(trial ? parts[part].trial : [])];

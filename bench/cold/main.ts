@@ -9,8 +9,9 @@ import { resultsFile, writeResults } from '../report.ts';
 import { goalsTable, machineText } from '../table.ts';
 import { makeFile, measureCold } from './measure.ts';
 import { type ColdOptions, HELP, parseOptions } from './options.ts';
+import { COLD_VERSION, type ColdReport } from './report.ts';
 import { measureSlice } from './slice.ts';
-import { coldTable, sliceTable } from './tables.ts';
+import { coldTable, fileText, sliceTable } from './tables.ts';
 import { judgeCold } from './verdicts.ts';
 
 const options = optionsOrNothing(parseOptions, 'cold --help');
@@ -34,21 +35,16 @@ async function main(options: ColdOptions): Promise<void> {
         ? undefined
         : await measureSlice(join(data, 'value.coppice'), options);
     const machine = describeMachine([coppice], data, loadBefore);
-    const verdicts = judgeCold(results, file, slice);
+    const { rows, rounds } = options;
+    const version = COLD_VERSION;
+    const report: ColdReport = { version, machine, rows, rounds, file, slice, results };
     const json = options.json ?? resultsFile('cold', machine);
-    const { rows } = options;
-    const report = { version: 1, machine, rows, file, results, slice, verdicts };
     writeResults(json, report);
 
-    console.log(`\n${machineText(machine)}`);
-    const { fileBytes, depth, fillSeconds, readAheadBytes } = file;
-    console.log(
-      `${rows} rows, ${fileBytes} bytes, ${depth} levels, made in ${fillSeconds.toFixed(0)} s; ` +
-        `the system reads ${(readAheadBytes ?? Number.NaN) / 1024} KiB around a page; medians`,
-    );
+    console.log(`\n${machineText(machine)}\n${fileText(report)}`);
     console.log(`\n${coldTable(results)}`);
     if (slice !== undefined) console.log(`\n${sliceTable(slice)}`);
-    console.log(`\n${goalsTable(verdicts)}`);
+    console.log(`\n${goalsTable(judgeCold(report))}`);
     console.log(`\n${json}`);
   } finally {
     rmSync(data, { recursive: true, force: true });

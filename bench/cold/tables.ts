@@ -3,6 +3,7 @@
 import { median } from '../summary.ts';
 import { table } from '../table.ts';
 import type { ColdResult, ColdRound } from './measure.ts';
+import type { ColdReport } from './report.ts';
 import { loadedBySlice, type SliceResult } from './slice.ts';
 
 const TITLES: Readonly<Record<ColdResult['step'], string>> = {
@@ -11,6 +12,15 @@ const TITLES: Readonly<Record<ColdResult['step'], string>> = {
   gets: 'open, 1,000 gets at random',
   scan: 'open, scan of all',
 };
+
+export function fileText({ rows, file }: ColdReport): string {
+  const { fileBytes, depth, fillSeconds, readAheadBytes } = file;
+  const around = readAheadBytes === undefined ? 'an unknown number of' : readAheadBytes / 1024;
+  return (
+    `${rows} rows, ${fileBytes} bytes, ${depth} levels, made in ${fillSeconds.toFixed(0)} s; ` +
+    `the system reads ${around} KiB around a page; medians`
+  );
+}
 
 export function coldTable(results: readonly ColdResult[]): string {
   const order = Object.keys(TITLES);

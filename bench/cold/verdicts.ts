@@ -2,7 +2,8 @@
 
 import type { Verdict } from '../goals.ts';
 import { median } from '../summary.ts';
-import type { ColdFile, ColdResult, ColdRound } from './measure.ts';
+import type { ColdResult, ColdRound } from './measure.ts';
+import type { ColdReport } from './report.ts';
 import { loadedBySlice, type SliceResult } from './slice.ts';
 
 const OPEN_MS = 5;
@@ -10,11 +11,9 @@ const LOADED_BYTES = 2 ** 20;
 const SLICE_LOADED_BYTES = 1_200_000;
 const OS_PAGE_BYTES = 4096;
 
-export function judgeCold(
-  results: readonly ColdResult[],
-  file: ColdFile,
-  slice: SliceResult | undefined,
-): Verdict[] {
+type Judged = Pick<ColdReport, 'results' | 'file' | 'slice'>;
+
+export function judgeCold({ results, file, slice }: Judged): Verdict[] {
   const size = `${(file.fileBytes / 1e9).toFixed(1)} GB`;
   const pages = file.depth + 2;
   const judged = (

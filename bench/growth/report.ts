@@ -1,9 +1,8 @@
 /** What `npm run bench -- growth` leaves as JSON, and its table. */
 
-import { readFileSync } from 'node:fs';
 import { OURS } from '../contenders/names.ts';
 import type { Machine } from '../machine.ts';
-import { type Absent, hasVersion } from '../report.ts';
+import { type Absent, hasVersion, reportAt } from '../report.ts';
 import type { Result } from '../runner.ts';
 import { fastestOf, microseconds, ratioOf } from '../summary.ts';
 import { ratioText, table, time } from '../table.ts';
@@ -29,11 +28,7 @@ export interface GrowthResult extends Result {
 export const GROWTH_VERSION = 1;
 
 export function readGrowthReport(path: string): GrowthReport {
-  const report: unknown = JSON.parse(readFileSync(path, 'utf8'));
-  if (!isGrowthReport(report)) {
-    throw new RangeError(`${path} is no report of this version of the benchmarks; run them again.`);
-  }
-  return report;
+  return reportAt(path, isGrowthReport);
 }
 
 function isGrowthReport(value: unknown): value is GrowthReport {

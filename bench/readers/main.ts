@@ -6,13 +6,14 @@ import { startChild } from '../child-process.ts';
 import { optionsOrNothing } from '../command-line.ts';
 import { contenderNamed } from '../contenders/all.ts';
 import type { Contender } from '../contenders/contender.ts';
-import { describeMachine, load, type Machine } from '../machine.ts';
+import { describeMachine, load } from '../machine.ts';
 import { resultsFile, writeResults } from '../report.ts';
 import { goalsTable, machineText } from '../table.ts';
 import type { Kind } from './crew.ts';
 import { measureReaders, type ReadersResult } from './measure.ts';
 import { HELP, parseOptions, type ReaderOptions } from './options.ts';
-import { besideWriterTable, memoryTable, scalingTable } from './tables.ts';
+import { READERS_VERSION, type ReadersReport } from './report.ts';
+import { besideWriterTable, memoryTable, roundsText, scalingTable } from './tables.ts';
 import { judgeReaders } from './verdicts.ts';
 
 const options = optionsOrNothing(parseOptions, 'readers --help');
@@ -20,25 +21,21 @@ if (options?.help) console.log(HELP);
 else if (options !== undefined) await main(options);
 
 async function main(options: ReaderOptions): Promise<void> {
-  const { rows, rounds, roundMs, processors } = options;
-  const { machine, results } = await measure(options);
-  const verdicts = judgeReaders(results, processors);
+  const report = await measure(options);
+  const { machine, results } = report;
+  const verdicts = judgeReaders(report);
   const file = options.json ?? resultsFile('readers', machine);
-  const report = { version: 1, machine, rows, rounds, roundMs, processors, results, verdicts };
   writeResults(file, report);
 
-  console.log(`\n${machineText(machine)}`);
-  console.log(`${rows} rows, gets at random, ${rounds} rounds of ${roundMs} ms; medians`);
-  console.log(`\n${scalingTable(results, processors)}`);
+  console.log(`\n${machineText(machine)}\n${roundsText(report)}`);
+  console.log(`\n${scalingTable(report)}`);
   console.log(`\n${besideWriterTable(results)}`);
   console.log(`\n${memoryTable(results)}`);
   if (verdicts.length > 0) console.log(`\n${goalsTable(verdicts)}`);
   console.log(`\n${file}`);
 }
 
-async function measure(
-  options: ReaderOptions,
-): Promise<{ machine: Machine; results: ReadersResult[] }> {
+async function measure(options: ReaderOptions): Promise<ReadersReport> {
   const contenders = options.contenders.map(contenderNamed);
   const data = join(resolve(options.dir ?? 'out/bench-data'), `readers-${process.pid}`);
   const loadBefore = load();
@@ -55,7 +52,9 @@ async function measure(
         rmSync(folder, { recursive: true });
       }
     }
-    return { machine: describeMachine(contenders, data, loadBefore), results };
+    const machine = describeMachine(contenders, data, loadBefore);
+    const { rows, rounds, roundMs, processors } = options;
+    return { version: READERS_VERSION, machine, rows, rounds, roundMs, processors, results };
   } finally {
     rmSync(data, { recursive: true, force: true });
   }

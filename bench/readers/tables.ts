@@ -3,9 +3,17 @@
 import { median } from '../summary.ts';
 import { table } from '../table.ts';
 import type { ReadersResult } from './measure.ts';
+import type { ReadersReport } from './report.ts';
 import { besideWriter, linearity, middleHalf, type Scaling, throughput } from './scaling.ts';
 
-export function scalingTable(results: readonly ReadersResult[], processors: number): string {
+export function roundsText({ rows, rounds, roundMs, processors }: ReadersReport): string {
+  return (
+    `${rows} rows, gets at random, ${rounds} rounds of ${roundMs} ms on ${processors} processors; ` +
+    'medians'
+  );
+}
+
+export function scalingTable({ results, processors }: ReadersReport): string {
   const rows = results.flatMap(({ contender, kind, scaling }) =>
     scaling.map(({ readers, rounds }) => [
       `${contender}, ${kind}`,

@@ -3,7 +3,10 @@
 import { OURS } from '../contenders/names.ts';
 import type { Verdict } from '../goals.ts';
 import type { ReadersResult } from './measure.ts';
+import type { ReadersReport } from './report.ts';
 import { besideWriter, type Clock, linearity } from './scaling.ts';
+
+type Judged = Pick<ReadersReport, 'results' | 'processors'>;
 
 /** What still counts as linear: the readers share the processor's caches, and the machine. */
 const LINEAR = 0.9;
@@ -17,7 +20,7 @@ const CLOCKS: readonly { readonly clock: Clock; readonly said: string }[] = [
   { clock: 'processor', said: 'by processor time' },
 ];
 
-export function judgeReaders(results: readonly ReadersResult[], processors: number): Verdict[] {
+export function judgeReaders({ results, processors }: Judged): Verdict[] {
   const ours = results.filter(({ contender }) => contender === OURS);
   return ours.flatMap((result) => [
     ...judgeScaling(result, processors),

@@ -1,8 +1,7 @@
 /** What `npm run bench -- space` leaves as JSON, and its tables. */
 
-import { readFileSync } from 'node:fs';
 import type { Machine } from '../machine.ts';
-import { hasVersion } from '../report.ts';
+import { hasVersion, reportAt } from '../report.ts';
 import { table } from '../table.ts';
 import type { Figure, Outcome } from './measurement.ts';
 
@@ -24,11 +23,7 @@ export interface SpaceResult extends Outcome {
 export const SPACE_VERSION = 1;
 
 export function readSpaceReport(path: string): SpaceReport {
-  const report: unknown = JSON.parse(readFileSync(path, 'utf8'));
-  if (!isSpaceReport(report)) {
-    throw new RangeError(`${path} is no report of this version of the benchmarks; run them again.`);
-  }
-  return report;
+  return reportAt(path, isSpaceReport);
 }
 
 export function figuresTable(figures: readonly Figure[]): string {

@@ -21,7 +21,7 @@ const round = (open: Partial<Part>, step: Partial<Part>): ColdRound => ({
 const file: ColdFile = { fileBytes: 1e10, depth: 5, fillSeconds: 1, readAheadBytes: 2 ** 17 };
 
 const judged = (results: readonly ColdResult[], slice?: SliceResult): Record<string, unknown>[] =>
-  judgeCold(results, file, slice).map(({ figure, target, met }) => ({ figure, target, met }));
+  judgeCold({ results, file, slice }).map(({ figure, target, met }) => ({ figure, target, met }));
 
 describe('options of cold starts', () => {
   it('without any: all steps, each advice but the one that is the default', () => {

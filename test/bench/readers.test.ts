@@ -136,7 +136,7 @@ describe('goals for readers', () => {
     ...more,
   });
   const met = (more: Partial<ReadersResult>): (boolean | undefined)[] =>
-    judgeReaders([result(more)], 2).map((verdict) => verdict.met);
+    judgeReaders({ results: [result(more)], processors: 2 }).map((verdict) => verdict.met);
 
   it('linear: nine tenths', () => {
     expect(met({ scaling: [scaling(1, 100), scaling(2, 90)] })).toEqual([true, true]);
@@ -163,6 +163,7 @@ describe('goals for readers', () => {
   });
 
   it('judges ours only', () => {
-    expect(judgeReaders([result({ contender: 'lmdb', scaling: [scaling(2, 1)] })], 2)).toEqual([]);
+    const results = [result({ contender: 'lmdb', scaling: [scaling(2, 1)] })];
+    expect(judgeReaders({ results, processors: 2 })).toEqual([]);
   });
 });

@@ -1,9 +1,8 @@
 /** What `npm run bench -- micro` leaves as JSON, and its table. */
 
-import { readFileSync } from 'node:fs';
 import { OURS } from '../../contenders/names.ts';
 import type { Machine } from '../../machine.ts';
-import { hasVersion } from '../../report.ts';
+import { hasVersion, reportAt } from '../../report.ts';
 import { ratioText, table } from '../../table.ts';
 import { callNamed } from './calls.ts';
 
@@ -33,11 +32,7 @@ export interface CallResult {
 export const CALLS_VERSION = 1;
 
 export function readCallsReport(path: string): CallsReport {
-  const report: unknown = JSON.parse(readFileSync(path, 'utf8'));
-  if (!isCallsReport(report)) {
-    throw new RangeError(`${path} is no report of this version of the benchmarks; run them again.`);
-  }
-  return report;
+  return reportAt(path, isCallsReport);
 }
 
 function isCallsReport(value: unknown): value is CallsReport {
