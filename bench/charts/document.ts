@@ -1,10 +1,7 @@
 /** The generated part of docs/benchmarks.md: tables and charts, from the figures. */
 
 import { goals, judge } from '../goals.ts';
-import { growthTable } from '../growth/report.ts';
-import { CALLS_NOTE, callsTable } from '../micro/calls/report.ts';
 import type { Report } from '../report.ts';
-import { figuresTable } from '../space/report.ts';
 import { summariesOf } from '../summary.ts';
 import {
   countsTable,
@@ -14,9 +11,11 @@ import {
   memoryTable,
   timesTable,
 } from '../table.ts';
+import { block, chart, trialNote } from './markdown.ts';
 import { behindTable, type Kind, type Ratio, ratiosOf, ratiosTable } from './ratios.ts';
 import type { Results } from './results.ts';
-import { trialReasons } from './trial.ts';
+import { sections } from './sections.ts';
+import { trialReasons, whyFullTrial, whyTrial } from './trial.ts';
 
 export const BEGIN = '<!-- Made by `npm run bench -- charts` from bench/results/: begin -->';
 export const END = '<!-- Made by `npm run bench -- charts` from bench/results/: end -->';
@@ -34,44 +33,14 @@ export function withResults(text: string, results: Results, charts: ReadonlySet<
 
 /** `charts`: the names of those that are there. */
 export function resultsText(results: Results, charts: ReadonlySet<string>): string {
-  const { full, growth, micro, space } = results;
+  const { full } = results;
   const ratios = ratiosOf(full);
   const newest = full.at(-1)?.report;
   return [
     ...trialText(trialReasons(results)),
     ...(full.length > 0 ? againstText(results, ratios, charts) : []),
     ...(newest === undefined ? [] : goalsText(newest)),
-    ...(growth === undefined
-      ? []
-      : [
-          '## Growth',
-          'What one operation costs in files of more and more rows. In brackets: how many times as ' +
-            'fast Coppice is.',
-          block(`${machineText(growth.machine)}\n${growth.rounds} rounds, ${growth.seconds} s`),
-          ...chart('growth-reads.svg', 'Cost of reads by the rows in the file', charts),
-          ...chart('growth-writes.svg', 'Cost of durable writes by the rows in the file', charts),
-          growthTable(growth),
-        ]),
-    ...(micro === undefined
-      ? []
-      : [
-          '## Single calls',
-          `With benny, one process, ${micro.rows.toLocaleString('en-US')} rows. ${CALLS_NOTE}`,
-          block(machineText(micro.machine)),
-          callsTable(micro.results),
-        ]),
-    ...(space === undefined
-      ? []
-      : [
-          '## Space',
-          'Sizes and counts, not times. How each was counted the command says.',
-          block(machineText(space.machine)),
-          ...chart('file-size.svg', 'File size while rows are overwritten at random', charts),
-          ...space.results.flatMap(({ name, title, rows, figures }) => [
-            `**${name}**: ${title}; ${rows.toLocaleString('en-US')} rows`,
-            figuresTable(figures),
-          ]),
-        ]),
+    ...sections(results, charts),
     ...(newest === undefined ? [] : everyFigureText(newest)),
   ].join('\n\n');
 }
@@ -79,8 +48,8 @@ export function resultsText(results: Results, charts: ReadonlySet<string>): stri
 function trialText(reasons: readonly string[]): string[] {
   if (reasons.length === 0) return [];
   return [
-    '**A trial, not to be quoted.** These figures show the shape of the tables; they were measured ' +
-      'with less than it takes, or beside other work:',
+    '**Not to be quoted.** What is marked as a trial shows the shape of the tables and charts; it ' +
+      'was measured with less than it takes, or beside other work:',
     reasons.map((reason) => `- ${reason}`).join('\n'),
   ];
 }
@@ -94,6 +63,7 @@ function againstText(
   const behind = compared.filter(({ ratio }) => ratio < 1);
   return [
     '## Against the others',
+    ...trialNote(whyFullTrial(full)),
     full.map(({ report }) => block(runText(report))).join('\n\n'),
     'Each cell is the time of the fastest variant that does the whole task, for one operation: the ' +
       'median of the rounds, in processor time (cpu) or by the clock (wall). In brackets: how many ' +
@@ -130,22 +100,27 @@ function runText({ machine, scale, seconds, absent }: Report): string {
   ].join('\n');
 }
 
-function goalsText({ results, scale, machine }: Report): string[] {
+function goalsText(report: Report): string[] {
+  const { results, scale, machine } = report;
   const verdicts = judge(results, scale.rows);
   const met = verdicts.filter((verdict) => verdict.met === true).length;
   const missed = verdicts.filter((verdict) => verdict.met === false).length;
   return [
     '## The goals, one by one',
+    ...trialNote(whyTrial(report)),
     `Node ${machine.node}: ${met} met, ${missed} not met, ${goals.length - met - missed} not ` +
-      'measured by this run.',
+      'measured by this run. Where a command stands for the figure, what it measured is judged ' +
+      'in a section of its own.',
     goalsTable(verdicts),
   ];
 }
 
-function everyFigureText({ results, heap, machine }: Report): string[] {
+function everyFigureText(report: Report): string[] {
+  const { results, heap, machine } = report;
   const summaries = summariesOf(results);
   return [
     '## Every figure',
+    ...trialNote(whyTrial(report)),
     `Node ${machine.node}, all variants; those that do less than the task, too. x ours: how many ` +
       'times as long as the fastest of ours takes.',
     timesTable(summaries),
@@ -155,12 +130,4 @@ function everyFigureText({ results, heap, machine }: Report): string[] {
     memoryTable(summaries),
     ...(heap === undefined ? [] : ['### Garbage', heapText(heap)]),
   ];
-}
-
-function chart(file: string, title: string, charts: ReadonlySet<string>): string[] {
-  return charts.has(file) ? [`![${title}](charts/${file})`] : [];
-}
-
-function block(text: string): string {
-  return `\`\`\`text\n${text}\n\`\`\``;
 }

@@ -3,7 +3,7 @@
 import type { Line } from '../space/long-reader.ts';
 import type { SpaceReport } from '../space/report.ts';
 import { type ChartLine, drawLines } from './line-chart.ts';
-import { labelOf, versionsText } from './names.ts';
+import { colourOf, labelOf, versionsText } from './names.ts';
 import { TRIAL, whySpaceTrial } from './trial.ts';
 
 const MIB = 2 ** 20;
@@ -35,7 +35,7 @@ function file({ contender, readers, samples }: Line): ChartLine {
   const name = labelOf(contender);
   return {
     name: readers === 0 ? `${name}, no reader` : `${name}, a reader open`,
-    colour: contender === 'coppice' ? 'green' : 'orange',
+    colour: colourOf(contender),
     stroke: readers === 0 ? 'dashed' : 'solid',
     points: samples.map(({ written, fileBytes }) => ({ x: written, y: fileBytes / MIB })),
   };

@@ -3,7 +3,7 @@
 import { OURS } from '../contenders/names.ts';
 import { type Growth, type GrowthReport, growthOf } from '../growth/report.ts';
 import { type ChartLine, drawLines } from './line-chart.ts';
-import { labelOf, measuredOn, versionsText } from './names.ts';
+import { colourOf, labelOf, measuredOn, versionsText } from './names.ts';
 import { isOfKind, type Kind } from './ratios.ts';
 import { TRIAL, whyGrowthTrial } from './trial.ts';
 
@@ -30,7 +30,7 @@ export function growthChart(report: GrowthReport, kind: Kind): string | undefine
 function lineOf({ workload, contender, costs }: Growth): ChartLine {
   return {
     name: `${workload.name}, ${labelOf(contender)}`,
-    colour: contender === OURS ? 'green' : contender === 'lmdb' ? 'orange' : 'grey',
+    colour: colourOf(contender),
     stroke: contender === OURS ? 'solid' : 'dashed',
     points: costs.map(({ rows, us }) => ({ x: rows, y: us })),
   };

@@ -7,7 +7,8 @@ import { trialReasons } from './trial.ts';
 
 const HELP = `
 Makes docs/charts/*.svg and the part of docs/benchmarks.md between its two markers from the JSON in
-bench/results/: full-nodeNN.json for each version of Node, growth.json, micro.json, space.json.
+bench/results/: full-nodeNN.json for each version of Node, growth.json, micro.json, space.json,
+readers.json, cold.json.
 
     npm run bench -- charts
 `.trim();

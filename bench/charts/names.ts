@@ -2,6 +2,7 @@
 
 import { OURS } from '../contenders/names.ts';
 import type { Machine } from '../machine.ts';
+import type { Colour } from './svg.ts';
 
 const LABELS: Readonly<Record<string, string>> = {
   [OURS]: 'Coppice',
@@ -11,6 +12,10 @@ const LABELS: Readonly<Record<string, string>> = {
 
 export function labelOf(contender: string): string {
   return LABELS[contender] ?? contender;
+}
+
+export function colourOf(contender: string): Colour {
+  return contender === OURS ? 'green' : contender === 'lmdb' ? 'orange' : 'grey';
 }
 
 export function versionsText(machine: Machine): string {

@@ -2,8 +2,10 @@
 
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { type ColdReport, readColdReport } from '../cold/report.ts';
 import { type GrowthReport, readGrowthReport } from '../growth/report.ts';
 import { type CallsReport, readCallsReport } from '../micro/calls/report.ts';
+import { type ReadersReport, readReadersReport } from '../readers/report.ts';
 import { type Report, readReport } from '../report.ts';
 import { readSpaceReport, type SpaceReport } from '../space/report.ts';
 
@@ -14,6 +16,8 @@ export interface Results {
   readonly growth: GrowthReport | undefined;
   readonly micro: CallsReport | undefined;
   readonly space: SpaceReport | undefined;
+  readonly readers: ReadersReport | undefined;
+  readonly cold: ColdReport | undefined;
 }
 
 export interface FullResults {
@@ -41,5 +45,7 @@ export function readResults(folder: string): Results {
     growth: one('growth.json', readGrowthReport),
     micro: one('micro.json', readCallsReport),
     space: one('space.json', readSpaceReport),
+    readers: one('readers.json', readReadersReport),
+    cold: one('cold.json', readColdReport),
   };
 }

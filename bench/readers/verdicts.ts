@@ -69,7 +69,7 @@ function judgeBesideWriter(result: ReadersResult): Verdict[] {
     CLOCKS.map(({ clock, said }) => {
       const value = besideWriter(pairs, clock);
       return {
-        goal: `${readers} of ${result.kind} beside a writer of ${putsACommit} a commit, ${said}`,
+        goal: `${result.kind}: ${readers} beside a writer of ${putsACommit} a commit, ${said}`,
         figure: `${value.toFixed(3)} of without`,
         target: `at least ${1 - LOSS}`,
         met: value >= 1 - LOSS,

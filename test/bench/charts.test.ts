@@ -13,10 +13,13 @@ import { drawLines } from '../../bench/charts/line-chart.ts';
 import { ceilTick, floorTick, ticksOf } from '../../bench/charts/log-scale.ts';
 import { DOCUMENT, outputOf } from '../../bench/charts/output.ts';
 import { ratiosChart } from '../../bench/charts/ratios.ts';
+import { readersChart } from '../../bench/charts/readers-chart.ts';
 import { type Results, readResults } from '../../bench/charts/results.ts';
 import { trialReasons } from '../../bench/charts/trial.ts';
-import type { GrowthReport } from '../../bench/growth/report.ts';
-import type { Report } from '../../bench/report.ts';
+import { type ColdReport, readColdReport } from '../../bench/cold/report.ts';
+import { type GrowthReport, readGrowthReport } from '../../bench/growth/report.ts';
+import { type ReadersReport, readReadersReport } from '../../bench/readers/report.ts';
+import { type Report, readReport } from '../../bench/report.ts';
 import type { Result } from '../../bench/runner.ts';
 import { machine, result } from './figures.ts';
 
@@ -34,7 +37,14 @@ const report = (results: readonly Result[], more: Partial<Report> = {}): Report 
   ...more,
 });
 
-const none: Results = { full: [], growth: undefined, micro: undefined, space: undefined };
+const none: Results = {
+  full: [],
+  growth: undefined,
+  micro: undefined,
+  space: undefined,
+  readers: undefined,
+  cold: undefined,
+};
 
 /** undefined when there is no such file. */
 function textOf(path: string): string | undefined {
@@ -59,6 +69,46 @@ const growth: GrowthReport = {
   ]),
 };
 
+/** Of one reader, and of two that get as much each. */
+const readers: ReadersReport = {
+  version: 1,
+  machine,
+  rows: 1_000_000,
+  rounds: 25,
+  roundMs: 300,
+  processors: 4,
+  results: [
+    {
+      contender: 'coppice',
+      kind: 'processes',
+      fileBytes: 2 ** 20,
+      scaling: [1, 2].map((count) => ({
+        readers: count,
+        rounds: [Array.from({ length: count }, () => ({ gets: 1000, ms: 1000, cpuMs: 500 }))],
+      })),
+      memory: [],
+      besideWriter: [],
+    },
+  ],
+};
+
+/** 3 ms for the open and 2 for the get, 4 KiB of the slice loaded. */
+const part = { ms: 2, cpuMs: 1, majorFaults: 1, readBytes: 4096, residentBytes: 8192 };
+const opened = { ...part, ms: 3, residentBytes: 4096 };
+const cold: ColdReport = {
+  version: 1,
+  machine,
+  rows: 8_700_000,
+  rounds: 5,
+  file: { fileBytes: 1e9, depth: 4, fillSeconds: 40, readAheadBytes: 2 ** 17 },
+  slice: {
+    valueBytes: 9e8,
+    sliceBytes: 1e6,
+    rounds: [{ open: opened, blob: opened, slice: part }],
+  },
+  results: [{ advice: 'random', step: 'first', rounds: [{ open: opened, step: part }] }],
+};
+
 /** The line of a table that begins with this, as its cells. */
 const cellsOf = (text: string, begin: string): string[] => {
   const line = text.split('\n').find((each) => each.startsWith(`| ${begin}`));
@@ -78,6 +128,13 @@ describe('docs/benchmarks.md and docs/charts', () => {
     const charts = readdirSync(join(root, 'docs/charts'));
     for (const [, name] of document.matchAll(/\]\(charts\/([^)]+)\)/g))
       expect(charts).toContain(name);
+  });
+
+  it('a file that is something else is refused', () => {
+    const path = join(root, 'package.json');
+    for (const read of [readReport, readGrowthReport, readReadersReport, readColdReport]) {
+      expect(() => read(path)).toThrow(/package\.json is no report of this version/);
+    }
   });
 
   it('the figures that are published name no folder, no person and no host', () => {
@@ -159,7 +216,7 @@ describe('a trial', () => {
     const scale = against(20).scale;
     expect(reasonsOf({})).toEqual([]);
     expect(reasonsOf({ scale: { ...scale, rows: 20_000 } })).toEqual([
-      'workloads, Node 24: 20,000 rows, not 1,000,000',
+      'workloads: Node 24: 20,000 rows, not 1,000,000',
     ]);
     expect(reasonsOf({ scale: { ...scale, rounds: 4 } })[0]).toMatch(/4 rounds, not 5/);
     expect(reasonsOf({ machine: { ...machine, loadBefore: 4 } })[0]).toMatch(
@@ -179,12 +236,60 @@ describe('a trial', () => {
     const scale = { ...against(20).scale, rows: 10 };
     const full = { node: '24', report: { ...against(20), scale } };
     const text = resultsText({ ...none, full: [full] }, new Set());
-    expect(text).toMatch(/^\*\*A trial, not to be quoted/);
+    expect(text).toMatch(/^\*\*Not to be quoted\.\*\*/);
     const title = /class="title">A trial, not to be quoted: /;
     expect(ratiosChart(full, 'writes')).toMatch(title);
     expect(growthChart(growth, 'writes')).toMatch(title);
     expect(ratiosChart({ ...full, report: against(20) }, 'writes')).not.toMatch(title);
     expect(growthChart({ ...growth, sizes: [1000, 1e7] }, 'writes')).not.toMatch(title);
+  });
+});
+
+describe('readers and cold starts', () => {
+  it('each has its tables and its goals, judged', () => {
+    const text = resultsText({ ...none, readers, cold }, new Set(['readers.svg']));
+    // 1,000 gets in 1 s by the clock and 0.5 s of processor time, each.
+    expect(cellsOf(text, 'coppice, processes | ').slice(2, 8)).toEqual([
+      '1',
+      '1',
+      '1 - 1',
+      '1.000',
+      '2',
+      '1.000',
+    ]);
+    expect(cellsOf(text, '2 processes: throughput is linear, by the clock')).toContain('yes');
+    expect(text).toContain('](charts/readers.svg)');
+    expect(cellsOf(text, 'open, get one key').slice(2, 5)).toEqual(['random', '5.00', '3.00']);
+    expect(text).toContain('the system reads 128 KiB around a page');
+    expect(cellsOf(text, 'slice of 1 MB out of 900 MB')).toContain('yes');
+    expect(text).not.toContain('A trial');
+  });
+
+  it('the chart: a line for each kind and contender, a dot for each number', () => {
+    const svg = readersChart(readers);
+    expect(svg).toContain('>Coppice, processes: 2 k/s</text>');
+    expect(svg?.match(/<circle/g)).toHaveLength(2);
+    const [one] = readers.results;
+    const single = { ...one!, scaling: one!.scaling.slice(0, 1) };
+    expect(readersChart({ ...readers, results: [single] })).toBeUndefined();
+  });
+
+  it('a trial says so where it stands, whatever else is final', () => {
+    const trial = { ...cold, rows: 1000 };
+    const text = resultsText({ ...none, readers, cold: trial }, new Set());
+    const [before, after] = text.split('## Cold starts');
+    expect(before).not.toContain('A trial');
+    expect(after).toMatch(/^\n\n\*\*A trial, not to be quoted:\*\* 1,000 rows, not 8,700,000\.\n/);
+    expect(trialReasons({ ...none, cold: { ...cold, slice: undefined } })).toEqual([
+      'cold starts: 0 bytes of the large value, not 900,000,000',
+    ]);
+    const few = { ...readers, rounds: 5, roundMs: 100 };
+    expect(trialReasons({ ...none, readers: few })).toEqual([
+      'readers: 5 rounds, not 25',
+      'readers: 100 ms each, not 300',
+    ]);
+    expect(readersChart(few)).toMatch(/class="title">A trial, not to be quoted: /);
+    expect(readersChart(readers)).not.toContain('A trial');
   });
 });
 
