@@ -6,7 +6,7 @@
  * `npm run bench -- record ARGS`: all of them, see bench-record.mjs.
  */
 
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { record, HELP as recordHelp } from './bench-record.mjs';
 import { setUp } from './setup.mjs';
@@ -33,8 +33,8 @@ else process.exitCode = (await runProgram()) ? 0 : 1;
 
 async function runProgram() {
   if (!(await setUp({ bench: true }))) return false;
-  const missing = peers().filter(([name, version]) => wants(name) && !isThere(name, version));
-  if (missing.length > 0) await install(missing);
+  const peers = peersOf(process.versions.node.split('.')[0]);
+  if (peers.some(([name, version]) => wants(name) && !isThere(name, version))) await install(peers);
   const main = ['--expose-gc', join(root, 'out/bench', program.file), ...args];
   return (await show(process.execPath, main)) === 0;
 }
@@ -56,13 +56,14 @@ function judgesEarlierRun() {
 }
 
 /**
- * Names and versions of the peers for this Node. better-sqlite3 13 is for Node 22 on; 12 aborts on
- * Node 24 when a statement is collected.
+ * Names and versions of the peers for that Node: what bench/package.json says for it alone goes
+ * before. better-sqlite3 13 crashes on Node 20; 12 aborts on Node 24 when a statement is collected.
+ *
+ * @param {string} major '24'
  */
-function peers() {
+function peersOf(major) {
   const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
-  const isOld = Number(process.versions.node.split('.')[0]) < 22;
-  return Object.entries({ ...manifest.optionalDependencies, ...(isOld ? manifest.node20 : {}) });
+  return Object.entries({ ...manifest.optionalDependencies, ...manifest[`node${major}`] });
 }
 
 function isThere(name, version) {
@@ -71,15 +72,21 @@ function isThere(name, version) {
 }
 
 /**
+ * All of them, for npm would change the others to what the manifest says for newer versions of Node.
  * By npm of this very Node, whatever is first on the PATH: it chooses what is compiled for. They are
  * optional to npm, so that one that cannot be built does not take the other along.
  */
-function install(missing) {
+function install(peers) {
   const [command, ...first] = npm();
   const flags = ['--no-save', '--no-package-lock', '--include=optional', '--no-audit', '--no-fund'];
-  const names = missing.map(([name, version]) => `${name}@${version}`);
+  const names = peers.map(([name, version]) => `${name}@${version}`);
   const env = buildEnvironment();
   env.PATH = [dirname(process.execPath), env.PATH ?? ''].join(delimiter);
   const args = [...first, 'install', ...flags, ...names];
-  return step('install bench peers (minutes)', command, args, { cwd: folder, env });
+  // Should npm fail, one of another version would be taken for it.
+  const stale = peers.filter(([name, version]) => !isThere(name, version));
+  for (const [name] of stale)
+    rmSync(join(folder, 'node_modules', name), { recursive: true, force: true });
+  console.log(`peers for Node ${process.versions.node}: ${names.join(', ')}`);
+  return step('install them (minutes)', command, args, { cwd: folder, env });
 }
