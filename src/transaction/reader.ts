@@ -332,7 +332,7 @@ function entryAt<K, V>(
 ): [K, V] | undefined {
   if (!tree.at(index)) return undefined;
   if (definition.expires && isExpired(tree.found, Date.now())) return undefined;
-  const key = new Uint8Array(tree.pages.geometry.maxKeyBytes);
+  const key = new Uint8Array(tree.found.keyLength);
   const length = tree.found.copyKey(key);
   // The value first: the key's codec may be the user's and come back to this tree.
   const value = readValue(definition, tree, tree.found);
