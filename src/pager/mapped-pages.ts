@@ -46,6 +46,13 @@ function chunkMarkOf(birth: number): number {
  */
 export const WINDOW_BYTES: number = 2 ** 22;
 
+/**
+ * Marks in one array, at most: as many as a segment has pages of 4 KiB. V8 looks whether to collect
+ * when an array's memory is made, so there are few; and what is never used has to be zeroed and
+ * counts, so a file of the smallest pages has no array of 8 MiB.
+ */
+const MARKS_PER_ARRAY: number = 2 ** 18;
+
 /** Pages of the file behind `storage`, for all snapshots of one handle. */
 export class MappedPages implements PageReader {
   readonly geometry: Geometry;
@@ -57,7 +64,7 @@ export class MappedPages implements PageReader {
   private readonly windows: Segment[] = [];
   /** Per window and page: the mark of the birth with which it was checked, 0 when it was not. */
   private readonly checked: Uint16Array[] = [];
-  /** By segment: the arrays that these tables are parts of. */
+  /** The arrays that these tables are parts of, in the order of the pages. */
   private readonly marks: Uint16Array[] = [];
   /** Pages that the file was last seen to have: none at or past this is touched. */
   private knownPages = 0;
@@ -165,21 +172,18 @@ export class MappedPages implements PageReader {
     table[page & this.mask] = mark;
   }
 
-  /**
-   * The marks of a window, out of one array for each segment: V8 looks whether to collect when an
-   * array's memory is made, and an array for each window made it do so again and again.
-   */
+  /** The marks of a window: a part of an array. */
   private tableOf(index: number): Uint16Array {
-    const { pagesPerSegment } = this.geometry;
+    const length = Math.min(this.geometry.pagesPerSegment, MARKS_PER_ARRAY);
     const first = index << this.shift;
-    const segment = first >> this.geometry.segmentShift;
-    let marks = this.marks[segment];
+    const part = Math.floor(first / length);
+    let marks = this.marks[part];
     if (marks === undefined) {
-      marks = new Uint16Array(pagesPerSegment);
-      this.marks[segment] = marks;
+      marks = new Uint16Array(length);
+      this.marks[part] = marks;
     }
-    const inSegment = first & (pagesPerSegment - 1);
-    return marks.subarray(inSegment, inSegment + this.mask + 1);
+    const inPart = first & (length - 1);
+    return marks.subarray(inPart, inPart + this.mask + 1);
   }
 
   /** Whether checksums are to be compared of what is touched for the first time. */
