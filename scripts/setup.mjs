@@ -25,10 +25,15 @@ export async function setUp(wanted = {}) {
   return (
     (packagesAreCurrent(root) || (await installPackages())) &&
     (addonIsCurrent() || (await buildAddon())) &&
-    (await compile('src', 'tsconfig.build.json', 'dist')) &&
+    (await compileLibrary()) &&
     (!wanted.examples || (await compile('examples', 'tsconfig.examples.json', 'out/examples'))) &&
     (!wanted.bench || (await compile('bench', 'tsconfig.bench.json', 'out/bench')))
   );
+}
+
+/** Makes dist/ of src/ when it is not. Returns as `setUp` does. */
+export async function compileLibrary() {
+  return compile('src', 'tsconfig.build.json', 'dist');
 }
 
 /**
