@@ -6,7 +6,7 @@
  * another place.
  */
 
-import { afterAll, beforeAll, vi } from 'vitest';
+import { afterAll, beforeAll } from 'vitest';
 import { seed } from '../frame/seed.ts';
 import { cases } from '../frame/size.ts';
 import {
@@ -78,12 +78,14 @@ export function endless(workload: Workload): Workload {
 
 /** The simulator's time: no two calls have the same, and each run has it again. */
 export function useSimulatedClock(): void {
+  const real = Date.now;
   let now = Date.UTC(2026, 0, 1);
   beforeAll(() => {
-    vi.spyOn(Date, 'now').mockImplementation(() => ++now);
+    // No mock of vitest's: that remembers every call.
+    Date.now = () => ++now;
   });
   afterAll(() => {
-    vi.restoreAllMocks();
+    Date.now = real;
   });
 }
 

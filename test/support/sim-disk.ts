@@ -128,13 +128,16 @@ export class SimDisk {
   }
 
   private log(index: number, at: number, length: number): void {
-    const { bytes } = this.segment(index);
+    const first = Math.floor(at / SECTOR_BYTES);
     const last = Math.floor((at + length - 1) / SECTOR_BYTES);
-    for (let s = Math.floor(at / SECTOR_BYTES); s <= last; s++) {
+    // One copy for all: a buffer of its own for each sector costs more than what is in it.
+    const copy = this.segment(index).bytes.slice(first * SECTOR_BYTES, (last + 1) * SECTOR_BYTES);
+    for (let s = first; s <= last; s++) {
       const sector = index * (this.segmentBytes / SECTOR_BYTES) + s;
+      const start = (s - first) * SECTOR_BYTES;
       const version = {
         sequence: ++this.sequence,
-        bytes: bytes.slice(s * SECTOR_BYTES, (s + 1) * SECTOR_BYTES),
+        bytes: copy.subarray(start, start + SECTOR_BYTES),
       };
       const versions = this.pending.get(sector);
       if (versions === undefined) this.pending.set(sector, [version]);

@@ -121,16 +121,28 @@ export class History {
 }
 
 const RAMP: Uint8Array = Uint8Array.from({ length: 2 ** 16 + 256 }, (_byte, i) => (i * 31) & 255);
+/** The same bytes, which can be compared at once. */
+const RAMP_BUFFER: Buffer = Buffer.from(RAMP.buffer);
+/** Who wrote a value and its key stand before the ramp, in all values that are long enough. */
+const HEAD_BYTES = 10;
+const headBytes = new Uint8Array(HEAD_BYTES);
+
+function headOf(key: number, { writer }: SimValue): Uint8Array {
+  const view = new DataView(headBytes.buffer);
+  view.setFloat64(0, writer, true);
+  view.setUint16(8, key, true);
+  return headBytes;
+}
+
+function shiftOf(key: number, { writer }: SimValue): number {
+  return (writer * 7 + key) & 255;
+}
 
 /** The bytes of a value. */
-export function valueBytes(key: number, { writer, length }: SimValue): Uint8Array {
-  const shift = (writer * 7 + key) & 255;
-  const bytes = RAMP.slice(shift, shift + length);
-  if (length >= 10) {
-    const view = new DataView(bytes.buffer);
-    view.setFloat64(0, writer, true);
-    view.setUint16(8, key, true);
-  }
+export function valueBytes(key: number, value: SimValue): Uint8Array {
+  const shift = shiftOf(key, value);
+  const bytes = RAMP.slice(shift, shift + value.length);
+  if (value.length >= HEAD_BYTES) bytes.set(headOf(key, value));
   return bytes;
 }
 
@@ -142,10 +154,13 @@ export function isValue(
   key: number,
   value: SimValue,
 ): boolean {
-  if (end - start !== value.length) return false;
-  const expected = valueBytes(key, value);
-  for (let i = 0; i < expected.length; i++) if (bytes[start + i] !== expected[i]) return false;
-  return true;
+  const { length } = value;
+  if (end - start !== length) return false;
+  const head = length < HEAD_BYTES ? 0 : HEAD_BYTES;
+  const expected = headOf(key, value);
+  for (let i = 0; i < head; i++) if (bytes[start + i] !== expected[i]) return false;
+  const shift = shiftOf(key, value);
+  return RAMP_BUFFER.compare(bytes, start + head, end, shift + head, shift + length) === 0;
 }
 
 /** Changes of one transaction: a value for a key, or undefined to remove it. */

@@ -15,6 +15,7 @@ import { initialise } from '../../src/pager/create-file.ts';
 import type { LockWords } from '../../src/pager/lock-words.ts';
 import { openFile } from '../../src/pager/open-file.ts';
 import { Pager } from '../../src/pager/pager.ts';
+import { PrivateMemory } from '../../src/pager/private-memory.ts';
 import type { SnapshotRoots } from '../../src/pager/snapshot.ts';
 import type { Durability, WriteSession } from '../../src/pager/write-session.ts';
 import { checkAccounting } from './crash-accounting.ts';
@@ -117,6 +118,7 @@ export class SimProcess {
       recoverPrevious: false,
     });
     const pager = new Pager(file, { lockTimeout: 0, maxGrowth: 2, readOnly: false });
+    Reflect.set(pager, 'memory', memoryFor(pager.pages.geometry));
     options.opened?.(file.lock);
     const steppedBackFrom = file.recovered?.steppedBackFrom ?? 0;
     return new SimProcess(machine, storage, history, pager, steppedBackFrom);
@@ -277,6 +279,18 @@ function scratchFor(geometry: Geometry): Scratch {
   const scratch = scratches.get(pageSize) ?? new Scratch(geometry);
   scratches.set(pageSize, scratch);
   return scratch;
+}
+
+/**
+ * One per page size as well: each transaction has its chunks for itself, and what is in them is
+ * anything. A megabyte for each process would be most of the garbage.
+ */
+const memories = new Map<number, PrivateMemory>();
+
+function memoryFor({ pageSize }: Geometry): PrivateMemory {
+  const memory = memories.get(pageSize) ?? new PrivateMemory();
+  memories.set(pageSize, memory);
+  return memory;
 }
 
 function catalogueRoot({ cataloguePage, catalogueBirth }: SnapshotRoots): TreeRoot {
