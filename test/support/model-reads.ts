@@ -24,10 +24,14 @@ export type BoundReader = Pick<
   | 'sample'
 >;
 
-/** Throws unless both are deeply equal; the message shows both. */
-export function same(found: unknown, expected: unknown, what: string): void {
+/**
+ * Throws unless both are deeply equal; the message shows both. `what` is a function where it takes
+ * longer to say it than to compare.
+ */
+export function same(found: unknown, expected: unknown, what: string | (() => string)): void {
   if (isDeepStrictEqual(found, expected)) return;
-  throw new Error(`${what}: found ${show(found)}, expected ${show(expected)}`);
+  const said = typeof what === 'string' ? what : what();
+  throw new Error(`${said}: found ${show(found)}, expected ${show(expected)}`);
 }
 
 function show(value: unknown): string {
@@ -72,30 +76,30 @@ export function rangeOf(store: ModelStore, shape: number, a: number, b: number):
 export function checkRange(reader: BoundReader, store: ModelStore, of: ModelRange): void {
   const { range, matches } = of;
   const expected = store.range(range, matches);
-  const what = `${store.kind.name} ${show(range)}`;
-  same([...reader.range(range)], expected, what);
+  const what = (part: string) => (): string => `${store.kind.name} ${show(range)} ${part}`;
+  same([...reader.range(range)], expected, what('range'));
   same(
     reader.keys(range).toArray(),
     expected.map(([key]) => key),
-    `${what} keys`,
+    what('keys'),
   );
   same(
     reader.values(range).toArray(),
     expected.map(([, value]) => value),
-    `${what} values`,
+    what('values'),
   );
-  same(reader.count(range), expected.length, `${what} count`);
-  same(reader.first(range), expected[0], `${what} first`);
-  same(reader.last(range), expected.at(-1), `${what} last`);
+  same(reader.count(range), expected.length, what('count'));
+  same(reader.first(range), expected[0], what('first'));
+  same(reader.last(range), expected.at(-1), what('last'));
 }
 
 /** One key, one index. */
 export function checkLook(reader: BoundReader, store: ModelStore, a: number, b: number): void {
   const key = store.entries[a % (2 * store.entries.length + 1)]?.[0] ?? store.kind.key(a, b);
-  const what = `${store.kind.name} ${show(key)}`;
+  const what = (part: string) => (): string => `${store.kind.name} ${show(key)} ${part}`;
   const entry = store.find(key);
-  same(reader.get(key), entry?.[1], `${what} get`);
-  same(reader.has(key), entry !== undefined, `${what} has`);
+  same(reader.get(key), entry?.[1], what('get'));
+  same(reader.has(key), entry !== undefined, what('has'));
   const { length } = store.entries;
   const found = reader.getEntry(key);
   same(
@@ -106,21 +110,21 @@ export function checkLook(reader: BoundReader, store: ModelStore, a: number, b: 
       version: store.kind.options.versions === true ? 'number' : 'undefined',
       expires: undefined,
     },
-    `${what} getEntry`,
+    what('getEntry'),
   );
-  same(reader.rank(key), store.place(key), `${what} rank`);
+  same(reader.rank(key), store.place(key), what('rank'));
   const index = (b % (length + 3)) - 1;
-  same(reader.at(index), store.entries.at(index), `${what} at(${index})`);
-  same(reader.at(-length - 1), undefined, `${what} before the first`);
+  same(reader.at(index), store.entries.at(index), what(`at(${index})`));
+  same(reader.at(-length - 1), undefined, what('before the first'));
   const keys = [key, store.kind.key(b, a), key];
   same(
     reader.getMany(keys),
     keys.map((k) => store.find(k)?.[1]),
-    `${what} getMany`,
+    what('getMany'),
   );
   const sample = reader.sample();
-  if (sample === undefined) same(length, 0, `${what} sample of an empty store`);
-  else same(sample, store.find(sample[0]), `${what} sample`);
+  if (sample === undefined) same(length, 0, what('sample of an empty store'));
+  else same(sample, store.find(sample[0]), what('sample'));
 }
 
 /** Everything in every store. */

@@ -19,8 +19,12 @@ const numeric = (a: unknown, b: unknown): number => {
   return x < y ? -1 : x > y ? 1 : 0;
 };
 /** UTF-8 orders as code points do. */
-const textual = (a: unknown, b: unknown): number =>
-  Buffer.compare(Buffer.from(String(a)), Buffer.from(String(b)));
+const textual = (a: unknown, b: unknown): number => {
+  const [x, y] = [String(a), String(b)];
+  let i = 0;
+  while (i < x.length && x[i] === y[i]) i++;
+  return (x.codePointAt(i) ?? -1) - (y.codePointAt(i) ?? -1);
+};
 const bytewise = (a: unknown, b: unknown): number =>
   Buffer.compare(a as Uint8Array, b as Uint8Array);
 
