@@ -466,7 +466,8 @@ describe('while it works', () => {
     await store.bulkLoad(shuffled(100_000, new Random(seed)));
     going = false;
     await writing;
-    expect(writes).toBeGreaterThan(5);
+    // One between two chunks, of which there are four; more where a chunk takes several turns.
+    expect(writes).toBeGreaterThanOrEqual(3);
     expect(other.get('key')).toBe(writes - 1);
   });
 
