@@ -54,8 +54,8 @@ export class EntryView {
   }
 
   /**
-   * Copies the key to target[0, length) and returns its length. `target` has room for the longest
-   * key, geometry.maxKeyBytes. Throws CorruptionError when the key is longer than that.
+   * Copies the key to target[0, length) and returns its length. `target` has room for it, which is
+   * keyLength, or for the longest, geometry.maxKeyBytes: for one longer CorruptionError is thrown.
    */
   copyKey(target: Uint8Array): number {
     const s = this.segment;

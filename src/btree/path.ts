@@ -18,8 +18,7 @@ const NO_BIRTH = 0.5;
 export const ROOT_TYPE = 0;
 
 export class Path {
-  // Plain arrays: made with each transaction, and typed arrays of this size would lie outside of
-  // V8's heap, where each costs a malloc.
+  // Plain arrays, which can grow; made with each transaction and each iteration.
   readonly pages: number[] = new Array<number>(USUAL_DEPTH).fill(0);
   readonly births: number[] = new Array<number>(USUAL_DEPTH).fill(NO_BIRTH);
   readonly slots: number[] = new Array<number>(USUAL_DEPTH).fill(0);

@@ -60,6 +60,7 @@ function escaped(format: KeyFormat<unknown>): DelimitedFormat<unknown> {
     name,
     fixedSize: undefined,
     selfDelimiting: true,
+    isCustom: format.isCustom === true,
 
     write(key, target, offset) {
       const plain = format.write(key, target, offset);

@@ -49,6 +49,7 @@ export function pairedValues<V>(values: KeyFormat<V>): ValueFormat<V> {
     const { name } = values;
     found = {
       name,
+      isCustom: values.isCustom === true,
       encode: () => assert(false, `'${name}' values of a multi store are written with their keys`),
       read: (bytes, start, end) => values.read(bytes, start, end),
     };

@@ -1,6 +1,8 @@
 /** The keys of a multi store, each once, however many values it has. */
 
 import type { Cursor } from '../btree/cursor.ts';
+import { type Bound, compareKeys } from '../btree/keys.ts';
+import { CorruptionError } from '../errors.ts';
 import { EntryIterator, type Iteration, keysOf } from './entry-iterator.ts';
 import { type EncodedRange, startingWith } from './range.ts';
 import type { StoreDefinition } from './store-definition.ts';
@@ -39,7 +41,24 @@ export class DistinctKeys<K, V> extends EntryIterator<K, V, K> {
       if (!cursor.keyBeginsWith(key, end)) return true;
     }
     const { lower, upper } = startingWith(key.slice(0, end));
-    if (this.range.reverse) return cursor.seekBack(lower.key, lower.length, false);
-    return upper !== undefined && cursor.seek(upper.key, upper.length, true);
+    if (this.range.reverse) {
+      if (!cursor.seekBack(lower.key, lower.length, false)) return false;
+      requireOrder(cursor, lower, -1);
+      return true;
+    }
+    if (upper === undefined || !cursor.seek(upper.key, upper.length, true)) return false;
+    requireOrder(cursor, upper, 1);
+    return true;
   }
+}
+
+/**
+ * Throws CorruptionError unless the entry that a jump came to lies on that side of where it was to
+ * lead: in a damaged tree it would go round in circles.
+ */
+function requireOrder(cursor: Cursor, { key, length }: Bound, side: 1 | -1): void {
+  const found = new Uint8Array(cursor.keyLength);
+  const order = compareKeys(found, cursor.copyKey(found), key, length);
+  if (side > 0 ? order >= 0 : order < 0) return;
+  throw new CorruptionError(0, 'a search led to a key that lies before the one that it began at');
 }

@@ -14,7 +14,10 @@ import { isExpired } from './expiry.ts';
 import { readKey, readValue, type StoreDefinition } from './store-definition.ts';
 
 const MOST_ENTRIES = 128;
-/** Without a limit: who stops after a few entries has caused no more work than as much again. */
+/**
+ * Without a limit the first batch is so large, and each later one twice the one before: who stops
+ * after a few entries has caused the work of about twice as many. A limit says what is wanted.
+ */
 const FIRST_ENTRIES = 4;
 /** Values in a batch end with the one that comes to this: memory stays bounded. */
 const MOST_VALUE_BYTES = 32 * 1024;
@@ -42,28 +45,28 @@ export class EntryBatch<K, V> {
   private readonly reverse: boolean;
   /** At most so many entries next time. */
   private most: number;
-  private readonly ahead: boolean;
+  private readonly readsAhead: boolean;
   /** What had not expired then is given; 0: all is. */
   private readonly now: number;
 
   /**
-   * `ahead`: whether more than one entry may be read (1); `limit`: how many will be wanted at most.
+   * `readsAhead`: whether more than one entry may be read (1); `limit`: how many are wanted.
    */
   constructor(
     definition: StoreDefinition<K, V>,
     wanted: Wanted,
     reverse: boolean,
-    ahead: boolean,
+    readsAhead: boolean,
     limit: number,
     maxKeyBytes: number,
   ) {
     this.definition = definition;
     this.wanted = wanted;
     this.reverse = reverse;
-    this.ahead = ahead;
-    this.most = !ahead ? 1 : limit === Number.POSITIVE_INFINITY ? FIRST_ENTRIES : MOST_ENTRIES;
-    this.bytes = ahead ? scratch : new Uint8Array(maxKeyBytes);
-    this.ends = ahead ? scratchEnds : new Int32Array(1);
+    this.readsAhead = readsAhead;
+    this.most = !readsAhead ? 1 : limit === Number.POSITIVE_INFINITY ? FIRST_ENTRIES : MOST_ENTRIES;
+    this.bytes = readsAhead ? scratch : new Uint8Array(maxKeyBytes);
+    this.ends = readsAhead ? scratchEnds : new Int32Array(1);
     this.now = definition.expires ? Date.now() : 0;
   }
 
@@ -81,7 +84,7 @@ export class EntryBatch<K, V> {
       this.read(tree, cursor, 1);
       return;
     }
-    if (this.ahead && this.most > 1) this.most = Math.min(4 * this.most, MOST_ENTRIES);
+    if (this.readsAhead && this.most > 1) this.most = Math.min(2 * this.most, MOST_ENTRIES);
   }
 
   /** The cursor stays where it is when this throws. */
@@ -95,7 +98,7 @@ export class EntryBatch<K, V> {
       if (wanted.keys) this.readKeys(count);
     }
     this.count = count;
-    if (count > 1) cursor.skip(this.reverse ? 1 - count : count - 1);
+    if (most > 1 && count > 0) cursor.skip(this.reverse ? 1 - count : count - 1);
   }
 
   /** How many of the next `most` entries there are before one that has expired. */
@@ -115,7 +118,8 @@ export class EntryBatch<K, V> {
       cursor.glance(this.reverse ? -i : i);
       if (i > 0 && (bytes >= MOST_VALUE_BYTES || cursor.inOverflow)) return i;
       values[i] = readValue(definition, tree, cursor);
-      bytes += cursor.valueEnd - cursor.valueStart;
+      const inKey = definition.pairFormat !== undefined;
+      bytes += inKey ? cursor.keyLength : cursor.valueEnd - cursor.valueStart;
     }
     return most;
   }

@@ -69,22 +69,22 @@ export class EntryIterator<K, V, T> implements IterableIterator<T> {
   private filled = 0;
   /** How many are to be read, past those in the batch. */
   private left: number;
-  private readonly ahead: boolean;
+  private readonly readsAhead: boolean;
 
-  /** `ahead`: whether entries may be read before they are asked for. */
+  /** `readsAhead`: whether entries may be read before they are asked for. */
   constructor(
     open: () => Iteration,
     definition: StoreDefinition<K, V>,
     range: EncodedRange,
     projection: Projection<K, V, T>,
-    ahead: boolean = definition.readsAhead,
+    readsAhead: boolean = definition.readsAhead,
   ) {
     this.open = open;
     this.definition = definition;
     this.range = range;
     this.projection = projection;
     this.left = range.limit;
-    this.ahead = ahead;
+    this.readsAhead = readsAhead;
   }
 
   [Symbol.iterator](): IterableIterator<T> {
@@ -147,7 +147,7 @@ export class EntryIterator<K, V, T> implements IterableIterator<T> {
       this.definition,
       this.projection,
       reverse,
-      iteration.isStill && this.ahead,
+      iteration.isStill && this.readsAhead,
       this.left,
       tree.pages.geometry.maxKeyBytes,
     );
@@ -172,6 +172,8 @@ export class EntryIterator<K, V, T> implements IterableIterator<T> {
   private finish(): IteratorReturnResult<undefined> {
     this.left = 0;
     this.filled = 0;
+    // Its last values may be large.
+    this.batch = undefined;
     const { iteration } = this;
     this.iteration = undefined;
     iteration?.release();

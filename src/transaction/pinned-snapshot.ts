@@ -23,6 +23,8 @@ export function openTree(
   const tree = new Tree(pager.pages, record?.root ?? EMPTY_ROOT);
   const { shapes } = definition;
   if (shapes !== undefined) shapes.follow(tree, shapesIn(catalogue, shapes));
+  // The tree is kept, and what zeros that stand for a page say of it must not be.
+  pager.pages.throwOnFault();
   return tree;
 }
 

@@ -3,9 +3,12 @@
 import { expect, test } from 'vitest';
 import { u32Key } from '../../src/codec/integers.ts';
 import { jsonValue } from '../../src/codec/json.ts';
+import { PairFormat, pairedValues } from '../../src/codec/pair.ts';
 import { stringKey } from '../../src/codec/string.ts';
 import { bytesValue } from '../../src/codec/values.ts';
+import { PAGE_HEADER_BYTES } from '../../src/format/geometry.ts';
 import type { Store } from '../../src/index.ts';
+import { DistinctKeys } from '../../src/transaction/distinct-keys.ts';
 import { EntryIterator, entriesOf, keysOf } from '../../src/transaction/entry-iterator.ts';
 import { StoreDefinition } from '../../src/transaction/store-definition.ts';
 import { openFresh } from '../support/fresh-database.ts';
@@ -87,6 +90,48 @@ test("a user's codec is called for what is asked for, and for nothing else", asy
     expect(decoded).toEqual({ keys: asked, values: asked });
     if (asked === 40) break;
   }
+});
+
+// Keys that were gathered for a batch were overwritten by the nested scan: multi stores had lost
+// what says that a codec is the user's.
+test('nor of a multi store, whose codecs may scan another store meanwhile', async () => {
+  const db = openFresh();
+  const other = db.store<string, number>('other', { key: 'string' });
+  await other.putMany(
+    Array.from({ length: 60 }, (_, i) => [`${'x'.repeat(i % 50)}${i}`, i] as const),
+  );
+  let decoded = 0;
+  const curious = {
+    name: 'curious',
+    encode: (value: number, target: Uint8Array, offset: number) => {
+      if (offset + 1 > target.length) return -1;
+      target[offset] = value;
+      return offset + 1;
+    },
+    decode: (bytes: Uint8Array) => {
+      decoded++;
+      expect(other.keys().toArray()).toHaveLength(60);
+      return bytes[0]!;
+    },
+  };
+  const byKey = db.store('k', { key: curious, value: 'string', multi: true });
+  const byValue = db.store('v', { key: 'string', value: curious, multi: true });
+  for (let i = 0; i < 40; i++) await byKey.put(i, `text ${i}`);
+  for (let i = 0; i < 40; i++) await byValue.put(`text ${i >> 2}`, i);
+  let seen = 0;
+  decoded = 0;
+  for (const entry of byKey.range()) {
+    expect(entry).toEqual([seen, `text ${seen}`]);
+    expect(decoded).toBe(++seen);
+  }
+  expect(seen).toBe(40);
+  seen = 0;
+  decoded = 0;
+  for (const entry of byValue.range()) {
+    expect(entry).toEqual([`text ${seen >> 2}`, seen]);
+    expect(decoded).toBe(++seen);
+  }
+  expect(seen).toBe(40);
 });
 
 test('a transaction sees what it changes before the step that comes to it', async () => {
@@ -198,4 +243,28 @@ test('scans that follow each other see each commit between them, and new stores'
     await store.put(i, i);
     if (i >= 10) await other.put(i, i);
   }
+});
+
+test('the keys of a multi store come to an end in a tree whose heads are forged', () => {
+  const model = new TreeModel(4096);
+  const pairs = new PairFormat(stringKey, u32Key);
+  const bytes = new Uint8Array(100);
+  for (const key of ['b', 'c']) {
+    for (let i = 0; i < 20; i++) {
+      const length = pairs.write([key, i], bytes, 0);
+      model.put(Buffer.from(bytes.subarray(0, length)), Buffer.alloc(0));
+    }
+  }
+  const formats = { keys: pairs.keys, values: pairedValues(pairs.values), pairs };
+  const definition = new StoreDefinition({}, 's', formats, 0, 1000);
+  const iteration = { tree: model.reader(), isStill: true, check: () => {}, release: () => {} };
+  const keys = (): string[] => [...new DistinctKeys(() => iteration, definition, whole)];
+  expect(keys()).toEqual(['b', 'c']);
+  // A search for what comes after the pairs of 'b' ends at one of them.
+  const cursor = model.reader().cursor();
+  cursor.first();
+  for (let slot = 3; slot < 40; slot++) {
+    cursor.segment.i32[((cursor.leaf + PAGE_HEADER_BYTES) >> 2) + slot] = 0x7fff_ffff;
+  }
+  expect(keys).toThrow(expect.objectContaining({ code: 'CORRUPTION' }));
 });

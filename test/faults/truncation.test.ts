@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { PAGE_FLAG, PAGE_TYPE } from '../../src/format/page-header.ts';
 import { open } from '../../src/index.ts';
 import { type Child, newFolder, program } from '../support/process-children.ts';
 
@@ -131,4 +132,41 @@ test('opened after it was cut short, it is CORRUPTION or STORAGE_FAULT, and is l
   }
   writeFileSync(path, '');
   expect(() => open(path)).toThrow(expect.objectContaining({ code: 'NOT_A_DATABASE' }));
+});
+
+/** Where the catalogue's only page begins in a file of pages of 64 KiB: the newest that says so. */
+function cataloguePage(file: Buffer): number {
+  let found = -1;
+  let birth = -1;
+  for (let at = 0; at < file.length; at += 65536) {
+    const isLeaf = file[at + 20] === PAGE_TYPE.leaf;
+    if (!isLeaf || (file.readUInt16LE(at + 30) & PAGE_FLAG.catalogue) === 0) continue;
+    if (file.readUInt32LE(at + 8) <= birth) continue;
+    birth = file.readUInt32LE(at + 8);
+    found = at;
+  }
+  return found;
+}
+
+// The tree of a store that was looked up in zeros was kept as an empty one.
+test('a store that could not be looked up is there when the file is whole again', async () => {
+  const path = join(folder, `truncated-${made++}`);
+  const making = open(path, { pageSize: 65536 });
+  for (const name of ['a', 't', 'u']) await making.store<number, number>(name).put(1, 1);
+  await making.close();
+  const whole = readFileSync(path);
+  const db = open(path);
+  const [a, t, u] = ['a', 't', 'u'].map((name) => db.store<number, number>(name));
+  expect(a!.keys().toArray()).toEqual([1]);
+  // The page's header stays, and its entries, at its end, go.
+  truncateSync(path, cataloguePage(whole) + 4096);
+  const fault = expect.objectContaining({ code: 'STORAGE_FAULT' });
+  expect(() => t!.keys().toArray()).toThrow(fault);
+  expect(() => u!.get(1)).toThrow(fault);
+  const fd = openSync(path, 'r+');
+  writeSync(fd, whole, 0, whole.length, 0);
+  closeSync(fd);
+  expect(t!.keys().toArray()).toEqual([1]);
+  expect(u!.get(1)).toBe(1);
+  await db.close();
 });

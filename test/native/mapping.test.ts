@@ -338,5 +338,7 @@ test('reads through the descriptor load what is read, and nothing behind it', ({
   }
   const bytes = new Uint8Array(512);
   for (const slot of [0, 1, 2]) file.readAt(bytes, slot * 4096);
-  expect(file.resident(0, length)).toBe(3);
+  // One, where pages of the system are longer than ours.
+  expect(file.resident(0, length)).toBeGreaterThan(0);
+  expect(file.resident(0, length)).toBeLessThanOrEqual(3);
 });
