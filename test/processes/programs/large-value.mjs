@@ -34,6 +34,16 @@ function isRight(bytes, at) {
   return Buffer.compare(bytes, fill(new Uint8Array(bytes.length), at)) === 0;
 }
 
+/** What of the file is in memory when what was asked for before, by opening it, has come. */
+async function settled() {
+  for (let before = -1; ; ) {
+    const { residentBytes } = db.stats().mapping;
+    if (residentBytes === before) return residentBytes;
+    before = residentBytes;
+    await wait(100);
+  }
+}
+
 async function* source(size) {
   for (let at = 0; at < size; at += PIECE) {
     sample();
@@ -62,7 +72,7 @@ if (what === 'put') {
 } else if (what === 'slice') {
   const [from, to] = numbers.map(Number);
   const blob = store.blob('large');
-  const resident = db.stats().mapping.residentBytes;
+  const resident = await settled();
   const slice = blob.slice(from, to);
   const residentBytes = db.stats().mapping.residentBytes - resident;
   console.log(JSON.stringify({ residentBytes, right: isRight(slice, from) }));
