@@ -43,9 +43,8 @@ export class EntryBatch<K, V> {
   private readonly definition: StoreDefinition<K, V>;
   private readonly wanted: Wanted;
   private readonly reverse: boolean;
-  /** At most so many entries next time. */
+  /** At most so many entries next time; 1 from then on, or from the beginning. */
   private most: number;
-  private readonly readsAhead: boolean;
   /** What had not expired then is given; 0: all is. */
   private readonly now: number;
 
@@ -63,7 +62,6 @@ export class EntryBatch<K, V> {
     this.definition = definition;
     this.wanted = wanted;
     this.reverse = reverse;
-    this.readsAhead = readsAhead;
     this.most = !readsAhead ? 1 : limit === Number.POSITIVE_INFINITY ? FIRST_ENTRIES : MOST_ENTRIES;
     this.bytes = readsAhead ? scratch : new Uint8Array(maxKeyBytes);
     this.ends = readsAhead ? scratchEnds : new Int32Array(1);
@@ -84,7 +82,7 @@ export class EntryBatch<K, V> {
       this.read(tree, cursor, 1);
       return;
     }
-    if (this.readsAhead && this.most > 1) this.most = Math.min(2 * this.most, MOST_ENTRIES);
+    if (this.most > 1) this.most = Math.min(2 * this.most, MOST_ENTRIES);
   }
 
   /** The cursor stays where it is when this throws. */
