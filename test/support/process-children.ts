@@ -133,16 +133,17 @@ export class Child {
   }
 }
 
-/** Starts programs/NAME of the folder that `here` (import.meta.url) lies in. */
+/** Starts programs/NAME of the folder that `here` (import.meta.url) lies in; `flags` are Node's. */
 export function program(
   here: string,
   name: string,
   parameters: readonly (string | number | object)[],
   env: Record<string, string> = {},
+  flags: readonly string[] = [],
 ): Child {
   const path = fileURLToPath(new URL(`programs/${name}`, here));
   const shown = parameters.map((p) => (typeof p === 'object' ? JSON.stringify(p) : String(p)));
-  return new Child(process.execPath, [path, ...shown], env);
+  return new Child(process.execPath, [...flags, path, ...shown], env);
 }
 
 export const sleep = (ms: number): Promise<void> =>
