@@ -50,7 +50,8 @@ export class FreePages {
    * is none. `runLength` is its length, as far as it is inside these bounds.
    *
    * It goes a word of 32 pages at a time, and passes a word in which no run of that length can be
-   * without looking at its bits one by one: of a file in pieces most are passed so.
+   * without looking at its bits one by one: of a file in pieces most are passed so. Words in use,
+   * which are most of a file that grows, take a comparison each.
    */
   nextRun(from: number, to: number, least: number): number {
     const { mapLeafBits } = this.geometry;
@@ -64,6 +65,16 @@ export class FreePages {
       const bitmap = this.bitmap(index);
       while (page < end) {
         const bit = page - first;
+        if (open === page && (bit & 31) === 0) {
+          const words = (end - first) >> 5;
+          let word = bit >> 5;
+          while (word < words && bitmap[word] === -1) word++;
+          if (word > bit >> 5) {
+            page = first + 32 * word;
+            open = page;
+            continue;
+          }
+        }
         const width = Math.min(32 - (bit & 31), end - page);
         const all = width === 32 ? -1 : -1 >>> (32 - width);
         const free = (~bitmap[bit >> 5]! >>> (bit & 31)) & all;

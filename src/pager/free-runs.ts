@@ -6,6 +6,13 @@ export interface Run {
   readonly count: number;
 }
 
+/** Places by how long what lies there will live. */
+export interface PlacesByLife {
+  readonly lasting: Run[];
+  /** The longest run comes last. */
+  readonly passing: Run[];
+}
+
 /** Runs of so many pages and more are one as good as another. */
 const LONG_RUN = 1024;
 
@@ -80,6 +87,23 @@ export class FreeRuns {
     }
     return runs;
   }
+}
+
+/**
+ * Divides runs: the first `lasting` pages for what lives long, the longest runs for the rest, the
+ * longest one last.
+ */
+export function divideRuns(runs: readonly Run[], lasting: number): PlacesByLife {
+  const first: Run[] = [];
+  const longest: Run[] = [];
+  let missing = lasting;
+  for (const run of [...runs].sort((a, b) => a.count - b.count)) {
+    const here = Math.min(missing, run.count);
+    if (here > 0) first.push({ page: run.page, count: here });
+    if (here < run.count) longest.push({ page: run.page + here, count: run.count - here });
+    missing -= here;
+  }
+  return { lasting: first.sort((a, b) => a.page - b.page), passing: longest };
 }
 
 function twice(array: Int32Array): Int32Array {

@@ -50,7 +50,7 @@ export class MapUpdate {
   private lastIndex = -1;
   private lastLeaf: ChangedLeaf | undefined;
   /** Map pages of the base that are replaced. */
-  private readonly replaced = new Set<number>();
+  readonly replaced: Set<number> = new Set();
   private readonly released = new Set<number>();
   private baseLevel: number;
   private inUse: number;

@@ -51,6 +51,8 @@ export class Pager {
   private readonly jobs: JobRunner;
   private readonly turn: WriterTurn;
   private readonly upkeep: Upkeep;
+  /** What the last commit of this handle replaced. */
+  private replaced: readonly number[] = [];
 
   constructor(file: OpenedFile, options: PagerOptions) {
     this.file = file;
@@ -389,7 +391,9 @@ export class Pager {
       sweep: this.lock.load(WORD.sweep),
       // Where the file could not grow, what is free inside it comes first, however scattered.
       maxGrowth: this.length.diskWasFull ? 0 : this.options.maxGrowth,
+      spared: this.replaced,
     });
+    this.replaced = placement.replaced;
     // Now: it may have been cut under this session, by a trim of this handle.
     const filePages = this.filePages();
     let zeros: Zeros;

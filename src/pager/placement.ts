@@ -35,6 +35,8 @@ export interface Placement {
   readonly runs: readonly PlacedRun[];
   /** Where the next commit's sweep begins. */
   readonly sweep: number;
+  /** The pages of the base that are not in the new snapshot, overflow runs apart. */
+  readonly replaced: readonly number[];
 }
 
 export interface PlacementRequest {
@@ -48,6 +50,8 @@ export interface PlacementRequest {
   readonly retained: readonly SnapshotRoots[];
   readonly sweep: number;
   readonly maxGrowth: number;
+  /** What the commit before replaced. */
+  readonly spared: readonly number[];
 }
 
 /** Places everything that the transaction made. Nothing outside of its private memory changes. */
@@ -74,13 +78,15 @@ export function place(request: PlacementRequest): Placement {
   // The map's pages are taken with the others, so that they lie in the same run.
   const dataPages = pages.dirtyPages;
   const mapPages = map.estimate(allocator.end);
-  const taken = allocator.take(dataPages + mapPages);
-  for (const run of taken) map.set(run.page, run.count);
-  const { order, longLived } = byLifetime(pages);
-  const places = divideRuns(taken, longLived);
+  const { order, leaves } = byLifetime(pages);
+  const passing = dataPages + mapPages - leaves;
+  const places = allocator.takeByLife(leaves, passing, base.mapPage, request.spared);
+  for (const runs of [places.lasting, places.passing]) {
+    for (const run of runs) map.set(run.page, run.count);
+  }
   const placeOf = new Int32Array(pages.indices);
-  placePages(order, 0, longLived, places.first, placeOf);
-  const left = placePages(order, longLived, dataPages, places.longest, placeOf);
+  placePages(order, 0, leaves, places.lasting, placeOf);
+  const left = placePages(order, leaves, dataPages, places.passing, placeOf);
   for (const run of left) map.offer(run);
   map.settle(allocator);
 
@@ -127,6 +133,7 @@ export function place(request: PlacementRequest): Placement {
     pages: placed,
     runs,
     sweep: lowPlaces === undefined ? allocator.sweep : request.sweep,
+    replaced: [...pages.freed, ...map.replaced],
   };
 }
 
@@ -154,13 +161,13 @@ function placeRuns(
  * lowest level up, for the higher a branch the more puts go through it; the catalogue last, which
  * every commit replaces as it does the map. Pages of one kind stay as they were made.
  */
-function byLifetime(pages: WritePages): { order: Int32Array; longLived: number } {
+function byLifetime(pages: WritePages): { order: Int32Array; leaves: number } {
   const order = new Int32Array(pages.dirtyPages);
   const ends = new Int32Array(CATALOGUE + 1);
   for (let index = pages.nextDirty(-1); index >= 0; index = pages.nextDirty(index)) {
     ends[kindOf(pages, index)]!++;
   }
-  const longLived = ends[0]!;
+  const leaves = ends[0]!;
   for (let kind = 1; kind <= CATALOGUE; kind++) ends[kind]! += ends[kind - 1]!;
   for (let kind = CATALOGUE; kind > 0; kind--) ends[kind] = ends[kind - 1]!;
   ends[0] = 0;
@@ -169,7 +176,7 @@ function byLifetime(pages: WritePages): { order: Int32Array; longLived: number }
     assert(ownNumber(pages.segmentOf(index), o) < 0, 'a dirty page is placed once');
     order[ends[kindOf(pages, index)]!++] = index;
   }
-  return { order, longLived };
+  return { order, leaves };
 }
 
 /** A page's level; CATALOGUE for leaves of the catalogue. */
@@ -177,23 +184,6 @@ function kindOf(pages: WritePages, index: number): number {
   const s = pages.segmentOf(index);
   const o = pages.offsetOf(index);
   return (pageFlags(s, o) & PAGE_FLAG.catalogue) !== 0 ? CATALOGUE : pageLevel(s, o);
-}
-
-/**
- * Divides runs: the first `count` pages for what lives long, the longest runs for the rest, which
- * will be free, and whole, again when the next commit is done. The longest one comes last there.
- */
-function divideRuns(runs: readonly Run[], count: number): { first: Run[]; longest: Run[] } {
-  const first: Run[] = [];
-  const longest: Run[] = [];
-  let missing = count;
-  for (const run of [...runs].sort((a, b) => a.count - b.count)) {
-    const here = Math.min(missing, run.count);
-    if (here > 0) first.push({ page: run.page, count: here });
-    if (here < run.count) longest.push({ page: run.page + here, count: run.count - here });
-    missing -= here;
-  }
-  return { first: first.sort((a, b) => a.page - b.page), longest };
 }
 
 /** Gives the pages order[from, to) places in the runs, and returns what is left of these. */

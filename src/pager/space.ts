@@ -7,13 +7,14 @@
  *   time to die before the sweep comes round again.
  * - Of a file that may still grow only good runs are taken, and what is missing is added at its
  *   end; it may grow while it is under `maxGrowth` times its live size.
+ * - A commit of few leaves goes from one run to another near by, and back.
  * - Low page numbers first for compaction, and when less than a quarter of the file is live: then
  *   the tail empties by itself.
  */
 
 import type { Geometry } from '../format/geometry.ts';
 import type { FreePages } from './free-pages.ts';
-import { FreeRuns, type Run } from './free-runs.ts';
+import { divideRuns, FreeRuns, type PlacesByLife, type Run } from './free-runs.ts';
 
 /** A run at least this long is good enough not to grow for: writing more at once gains little. */
 const GOOD_RUN = 32;
@@ -27,6 +28,10 @@ const SURPLUS = 12;
 const MIN_STRETCH_PAGES = 2048;
 /** Of a commit's own pages so many count as live, in parts of what was live before. */
 const MOST_BESIDE = 1 / 8;
+/** A commit of so many leaves or fewer writes each where a single page is free. */
+const FEW_LEAVES = 4;
+/** How far from the last commit's places those of one with few leaves are looked for. */
+const NEAR_PAGES = 512;
 /** Pages that one choice looks at: bounds the work in large files (2 GiB at 4 KiB pages). */
 const WINDOW_PAGES = 2 ** 19;
 /** And where the file may grow instead: to look further costs more than to write at its end. */
@@ -99,6 +104,35 @@ export class Allocator {
     return runs.sort((a, b) => a.page - b.page);
   }
 
+  /**
+   * Places for pages that last, and for those that the next commit replaces: the path to the root,
+   * the catalogue, the map. Among the places of a commit the longest runs go to the second kind,
+   * which will be free, and whole, again.
+   *
+   * A commit of few leaves takes a run for the second kind around the page `near` of the last one,
+   * and its leaves go elsewhere, to where single pages are free. So such commits go from one run to
+   * another and back, and the file stays as long as it is. They leave
+   * `spared` alone, what the last one replaced: so the state before that one stays whole for
+   * `recover: 'previous'`, as the sweep of larger commits leaves it by itself.
+   */
+  takeByLife(
+    lasting: number,
+    passing: number,
+    near: number,
+    spared: readonly number[] = [],
+  ): PlacesByLife {
+    if (this.lowFirst || lasting > FEW_LEAVES || passing > GOOD_RUN) {
+      return divideRuns(this.take(lasting + passing), lasting);
+    }
+    for (const page of spared) this.free.take(page, 1);
+    const { sweep } = this;
+    const run = this.runNear(near, passing) ?? this.freeRun(passing);
+    const places = run === undefined ? this.growOrTake(passing) : [run];
+    // What lasts goes round the whole file, and not after these.
+    this.sweep = sweep;
+    return { passing: places, lasting: this.awayFrom(near, lasting) };
+  }
+
   /** `count` contiguous pages inside one segment: an overflow run. */
   takeRun(count: number): number {
     let start = count < this.noRunOf ? this.runInside(count) : -1;
@@ -123,6 +157,35 @@ export class Allocator {
     return -1;
   }
 
+  /** The first `count` free pages in one run around a page. */
+  private runNear(page: number, count: number): Run | undefined {
+    const from = Math.max(this.geometry.firstPage, page - NEAR_PAGES);
+    const to = Math.min(this.end, page + NEAR_PAGES);
+    const first = this.free.nextRun(from, to, count);
+    if (first >= to) return undefined;
+    this.free.take(first, count);
+    return { page: first, count };
+  }
+
+  /** The next free pages that are not around a page; where there are not enough, others. */
+  private awayFrom(page: number, count: number): Run[] {
+    const distance = Math.min(NEAR_PAGES, this.end >> 4);
+    found.clear();
+    this.begin(WINDOW_OF_GROWING_PAGES);
+    while (found.pages < count && this.next(1)) {
+      if (Math.abs(this.page - page) > distance) found.add(this.page, this.free.runLength);
+      else this.sweep = Math.max(this.sweep, Math.min(page + distance, this.to));
+    }
+    const runs = found.first(count);
+    for (const run of runs) {
+      this.free.take(run.page, run.count);
+      this.sweep = run.page + run.count;
+    }
+    const missing = count - Math.min(count, found.pages);
+    if (missing > 0) runs.push(...this.growOrTake(missing));
+    return runs.sort((a, b) => a.page - b.page);
+  }
+
   /** The first free run that is long enough; or the first free pages, however scattered. */
   private lowest(count: number): Run[] {
     found.clear();
@@ -136,12 +199,17 @@ export class Allocator {
     return found.first(count);
   }
 
-  /** The longest runs of the next stretch; only good ones when the file may grow instead. */
-  private best(count: number): Run[] {
+  /** Whether the file is short enough to be made longer by so many pages. */
+  private mayGrow(count: number): boolean {
     // What the commit writes lives beside what it replaces, until it is durable; of a commit that
     // is large beside the file only a part, so that this stays a bound for small files too.
     const beside = Math.min(count, this.live * MOST_BESIDE);
-    const mayGrow = this.end + count <= this.maxGrowth * (this.live + beside);
+    return this.end + count <= this.maxGrowth * (this.live + beside);
+  }
+
+  /** The longest runs of the next stretch; only good ones when the file may grow instead. */
+  private best(count: number): Run[] {
+    const mayGrow = this.mayGrow(count);
     // Half of a small commit in one piece is good enough: to grow costs the file system more.
     const least = mayGrow ? Math.min(Math.ceil(count / 2), GOOD_RUN) : 1;
     const wanted = mayGrow ? count : SURPLUS * count;
@@ -168,6 +236,10 @@ export class Allocator {
     this.sweep = run.page + count;
     this.free.take(run.page, count);
     return run;
+  }
+
+  private growOrTake(count: number): Run[] {
+    return this.mayGrow(count) ? [this.grow(count)] : this.take(count);
   }
 
   private grow(count: number): Run {

@@ -142,6 +142,91 @@ describe('growth', () => {
   });
 });
 
+describe('places by how long a page will live', () => {
+  test('commits of one leaf write two runs, and the file stays as long as it is', () => {
+    const random = new Random(seed + 2);
+    const inUse = range(FIRST, 400);
+    let passing = [FIRST, 50, 51, 100, 200, 399];
+    const leaves = [...inUse].filter((page) => !passing.includes(page));
+    const retained = [new Set(inUse)];
+    let sweep = 0;
+    let end = 0;
+    const places = new Set<number>();
+    for (let commit = 0; commit < 500; commit++) {
+      const from = allocator(retained, { sweep });
+      const given = from.takeByLife(1, 6, passing[0]!);
+      expect(given.lasting).toEqual([expect.objectContaining({ count: 1 })]);
+      expect(given.passing).toEqual([expect.objectContaining({ count: 6 })]);
+      for (const page of passing) inUse.delete(page);
+      passing = [...range(given.passing[0]!.page, given.passing[0]!.page + 6)];
+      const changed = random.below(leaves.length);
+      inUse.delete(leaves[changed]!);
+      leaves[changed] = given.lasting[0]!.page;
+      for (const page of [...passing, leaves[changed]!]) inUse.add(page);
+      // The newest snapshot, and the one before, as long as the newest is not known to be durable.
+      retained.push(new Set(inUse));
+      if (retained.length > 2) retained.shift();
+      ({ sweep } = from);
+      end = Math.max(end, from.end);
+      if (commit >= 100) places.add(passing[0]!);
+    }
+    expect(end).toBeLessThan(440);
+    // Of 300 places that it could go through.
+    expect(places.size).toBeLessThan(40);
+  });
+
+  test('leaves go to single pages, and not to those around the last places', () => {
+    const pages = without(
+      range(FIRST, 2000),
+      range(1000, 1012),
+      range(1100, 1101),
+      range(1900, 1902),
+    );
+    const from = allocator([pages], { sweep: 995 });
+    const { passing, lasting } = from.takeByLife(1, 6, 1003);
+    expect(passing).toEqual([{ page: 1000, count: 6 }]);
+    expect(lasting).toEqual([{ page: 1900, count: 1 }]);
+    expect(from.sweep).toBe(1901);
+    // Nothing else is free: the file grows, while it may.
+    const none = without(range(FIRST, 2000), range(1000, 1012));
+    const grown = allocator([none]).takeByLife(1, 6, 1003);
+    expect(grown.lasting).toEqual([{ page: 2000, count: 1 }]);
+    const full = allocator([none], { maxGrowth: 1, sweep: 990 }).takeByLife(1, 6, 1003);
+    expect(full.lasting).toEqual([{ page: 1006, count: 1 }]);
+  });
+
+  test('what the last commit replaced is spared', () => {
+    const pages = without(range(FIRST, 2000), range(1000, 1012), range(1700, 1702));
+    const spared = [1000, 1001, 1002, 1003, 1004, 1005, 1700];
+    const from = allocator([pages]).takeByLife(1, 6, 1012, spared);
+    expect(from.passing).toEqual([{ page: 1006, count: 6 }]);
+    expect(from.lasting).toEqual([{ page: 1701, count: 1 }]);
+  });
+
+  test('the nearest run is taken, not the next of the sweep; without one the file grows', () => {
+    const far = FIRST + 5000;
+    const pages = without(range(FIRST, far), range(40, 50), range(4990, 5000));
+    const near = allocator([pages], { sweep: 0 }).takeByLife(1, 6, 5000);
+    expect(near.passing).toEqual([{ page: 4990, count: 6 }]);
+    const full = allocator([range(FIRST, 300)]).takeByLife(1, 6, 100);
+    expect(full).toEqual({
+      passing: [{ page: 300, count: 6 }],
+      lasting: [{ page: 306, count: 1 }],
+    });
+  });
+
+  test('among the places of many leaves the longest runs are for what does not last', () => {
+    const pages = without(range(FIRST, 300), range(50, 60), range(100, 140), range(200, 203));
+    const from = allocator([pages], { maxGrowth: 1 });
+    const { lasting, passing } = from.takeByLife(13, 40, 100);
+    expect(lasting).toEqual([
+      { page: 50, count: 10 },
+      { page: 200, count: 3 },
+    ]);
+    expect(passing).toEqual([{ page: 100, count: 40 }]);
+  });
+});
+
 test('when less than a quarter of the file is live the lowest pages are taken, wherever the sweep is', () => {
   const few = new Set([399, 390, 20, 30]);
   const from = allocator([few], { sweep: 200 });
