@@ -31,9 +31,20 @@ export async function setUp(wanted = {}) {
   );
 }
 
-/** Makes dist/ of src/ when it is not. Returns as `setUp` does. */
+const bundleFolder = 'dist/bundle';
+
+/** Makes dist/ of src/, and the bundle, when they are not. Returns as `setUp` does. */
 export async function compileLibrary() {
-  return compile('src', 'tsconfig.build.json', 'dist');
+  return (await compile('src', 'tsconfig.build.json', 'dist')) && (await bundle());
+}
+
+/** Puts dist/ together when it is newer than what was made of it. */
+async function bundle() {
+  const script = join(root, 'scripts/bundle.mjs');
+  const made = join(root, bundleFolder, 'coppice.js');
+  const parts = filesIn(join(root, 'dist')).filter((path) => !path.startsWith(dirname(made)));
+  if (existsSync(made) && statSync(made).mtimeMs >= newest([script, ...parts])) return true;
+  return step('bundle dist/ (rolldown)', process.execPath, [script]);
 }
 
 /**
@@ -98,7 +109,9 @@ async function compile(folder, project, outFolder) {
   const expected = new Set(sources.map(outputOf));
   const orphans = () =>
     filesIn(join(root, outFolder)).filter(
-      (path) => !expected.has(path.replace(/(\.d\.ts|\.js|\.js\.map)$/, '.js')),
+      (path) =>
+        !path.startsWith(join(root, bundleFolder)) &&
+        !expected.has(path.replace(/(\.d\.ts|\.js|\.js\.map)$/, '.js')),
     );
   const changed = newest([...configs, ...sources]);
   const current = [...expected].every(

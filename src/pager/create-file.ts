@@ -3,7 +3,6 @@
  * and the directory flushed, so that a power failure leaves either no file or a whole one.
  */
 
-import { randomBytes } from 'node:crypto';
 import { dirname } from 'node:path';
 import { Geometry, META_SLOT_BYTES, META_SLOT_OFFSETS } from '../format/geometry.ts';
 import { setMapWord } from '../format/map-page.ts';
@@ -15,6 +14,7 @@ import { MappedStorage } from './mapped-storage.ts';
 import { type DatabaseIdentity, metaBytes, reservationAfter } from './metas.ts';
 import { type NativeError, native } from './native.ts';
 import { discardFile } from './put-in-place.ts';
+import { randomBytes, temporaryPath } from './random.ts';
 import type { SnapshotRoots } from './snapshot.ts';
 import type { Storage } from './storage.ts';
 
@@ -23,7 +23,7 @@ const FIRST_TRANSACTION = 1;
 
 /** Makes the file at `path`, unless someone else is quicker: then theirs is left as it is. */
 export function createFile(path: string, pageSize: number): void {
-  const temporary = `${path}-new-${process.pid}-${randomBytes(6).toString('hex')}`;
+  const temporary = temporaryPath(path, 'new');
   const storage = new MappedStorage(temporary, { write: true, create: true });
   try {
     initialise(storage, pageSize);

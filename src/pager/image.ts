@@ -4,7 +4,6 @@
  * that snapshot lies.
  */
 
-import { randomBytes } from 'node:crypto';
 import { SEGMENT_BYTES } from '../format/geometry.ts';
 import { META_KIND, type RollBack } from '../format/meta.ts';
 import { WINDOW_BYTES } from './mapped-pages.ts';
@@ -12,6 +11,7 @@ import { MappedStorage } from './mapped-storage.ts';
 import { type DatabaseIdentity, metaBytes, reservationAfter } from './metas.ts';
 import { openFile } from './open-file.ts';
 import { Pager } from './pager.ts';
+import { randomBytes } from './random.ts';
 import type { SnapshotRoots } from './snapshot.ts';
 import type { Storage } from './storage.ts';
 

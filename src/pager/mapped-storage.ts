@@ -1,6 +1,5 @@
 /** Storage on a real file: the addon, with paths and the lock file's name. */
 
-import { randomBytes } from 'node:crypto';
 import { renameSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Segment } from '../format/segment.ts';
@@ -16,6 +15,7 @@ import type {
 } from './native.ts';
 import { native } from './native.ts';
 import { discardFile } from './put-in-place.ts';
+import { temporaryPath } from './random.ts';
 import type { Storage } from './storage.ts';
 
 /** How a file is opened. */
@@ -162,7 +162,7 @@ export class MappedStorage implements Storage {
     return this.shared.words;
   }
   private replaceShared(lockPath: string, sizeBytes: number): NativeSharedWords {
-    const temporary = `${lockPath}-new-${process.pid}-${randomBytes(6).toString('hex')}`;
+    const temporary = temporaryPath(lockPath, 'new');
     let made: NativeSharedWords | undefined;
     try {
       made = this.addon.openShared(temporary, sizeBytes, { create: true, write: true });

@@ -5,7 +5,6 @@
  * process ends.
  */
 
-import { randomBytes } from 'node:crypto';
 import { setImmediate as turn } from 'node:timers/promises';
 import { assert } from '../assert.ts';
 import { CorruptionError } from '../errors.ts';
@@ -17,6 +16,7 @@ import { Job } from './job.ts';
 import { WINDOW_BYTES } from './mapped-pages.ts';
 import { MappedStorage } from './mapped-storage.ts';
 import { discardFile } from './put-in-place.ts';
+import { temporaryPath } from './random.ts';
 import type { PayloadPiece, StagedPayload } from './staged-payload.ts';
 
 /** Of the mapping of the file: whole windows. */
@@ -42,8 +42,7 @@ export class StagedValue implements StagedPayload {
     this.length = length;
     this.checksums = new Uint8Array(8 * Math.ceil(length / CHUNK_BYTES));
     const isMemory = path === ':memory:';
-    const random = randomBytes(6).toString('hex');
-    const name = isMemory ? undefined : `${path}-value-${process.pid}-${random}`;
+    const name = isMemory ? undefined : temporaryPath(path, 'value');
     try {
       this.file = new MappedStorage(name, { write: true, create: true, alone: true });
     } catch (error) {

@@ -3,7 +3,6 @@
  * long as that has not happened the target is as it was; after a failure nothing is left beside it.
  */
 
-import { randomBytes } from 'node:crypto';
 import { lstatSync, realpathSync, statSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { constants } from 'node:os';
@@ -11,6 +10,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { CannotOpenError, CoppiceError, DiskFullError, IoError } from '../errors.ts';
 import { isDiskFull, isNativeError } from '../pager/failures.ts';
 import { discardFile, putInPlace, requireNotInUse } from '../pager/put-in-place.ts';
+import { temporaryPath } from '../pager/random.ts';
 
 /** What says that a path, not the disk, is at fault. */
 const OF_THE_PATH: readonly string[] = [
@@ -62,8 +62,7 @@ export class TargetFile {
     } catch (error) {
       throw failure(absolute, error);
     }
-    const random = randomBytes(6).toString('hex');
-    this.path = `${this.target}-${what}-${process.pid}-${random}`;
+    this.path = temporaryPath(this.target, what);
   }
 
   /** Makes the file, empty. */

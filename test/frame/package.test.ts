@@ -1,6 +1,8 @@
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { expect, test } from 'vitest';
+import * as source from '../../src/index.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 const read = (name: string) => JSON.parse(readFileSync(resolve(root, name), 'utf8'));
@@ -39,4 +41,58 @@ test('no script stands in the way of the build of binding.gyp', () => {
   // prepare would run on `npm ci --omit=dev`, without a compiler.
   expect(scripts).not.toHaveProperty('prepare');
   expect(gypfile).not.toBe(false);
+});
+
+/** What a new process says that runs this in the checkout, where 'coppice' is the package itself. */
+function told(program: string): unknown {
+  const args = ['--input-type=module', '--eval', program];
+  return JSON.parse(execFileSync(process.execPath, args, { cwd: root, encoding: 'utf8' }));
+}
+
+test('what a program imports is one file with the names of src/index.ts', () => {
+  const found = told(`
+    const names = Object.keys(await import('coppice'));
+    const from = import.meta.resolve('coppice');
+    console.log(JSON.stringify({ names, from }));
+  `);
+  expect(found).toEqual({
+    names: Object.keys(source).sort(),
+    from: expect.stringMatching(/\/dist\/bundle\/coppice\.js$/),
+  });
+});
+
+test('the bundle works, and finds the addon', () => {
+  const found = told(`
+    import { open } from 'coppice';
+    const db = open(':memory:');
+    const store = db.store('things');
+    await store.put('a', { n: 1 });
+    console.log(JSON.stringify([...store.range()]));
+    await db.close();
+  `);
+  expect(found).toEqual([['a', { n: 1 }]]);
+});
+
+test('the package holds the bundle, the types and what the addon is built of', () => {
+  const args = ['pack', '--dry-run', '--json', '--ignore-scripts'];
+  const output = execFileSync('npm', args, { cwd: root, encoding: 'utf8' });
+  const [{ files }] = JSON.parse(output);
+  const paths = files.map(({ path }: { path: string }) => path);
+  expect(paths).toEqual(
+    expect.arrayContaining([
+      'README.md',
+      'LICENSE',
+      'binding.gyp',
+      'native/mmap.cc',
+      'native/LICENSE.xxhash',
+      'dist/index.d.ts',
+      'dist/store.d.ts',
+      'dist/bundle/coppice.js',
+    ]),
+  );
+  const others = paths.filter(
+    (path: string) =>
+      !/^(dist\/.*\.d\.ts|native\/[^/]+|[A-Z]+(\.md)?|package\.json|binding\.gyp)$/.test(path),
+  );
+  expect(others).toEqual(['dist/bundle/coppice.js']);
 });
