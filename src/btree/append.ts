@@ -1,6 +1,6 @@
 /**
- * Entries in order, after all others of the tree: as many as the last leaf has room for are put at
- * once. Its directory is moved once for them, and the branches above count them once.
+ * Entries in order, after all others of the tree: one by one, or as many at once as the last leaf has
+ * room for. Then its directory is moved once for them, and the branches above count them once.
  */
 
 import { LEAF_SLOT_BYTES, PAGE_HEADER_BYTES } from '../format/geometry.ts';
@@ -15,8 +15,8 @@ import {
 } from '../format/page-header.ts';
 import { copyBytes } from './bytes.ts';
 import { type Edit, gapBytes } from './edit.ts';
-import { copyLeafKey } from './keys.ts';
-import { entryBytes, writeEntry } from './leaf-edit.ts';
+import { copyLeafKey, sharedWithPrefix } from './keys.ts';
+import { entryBytes, insertInLeaf, writeEntry } from './leaf-edit.ts';
 
 /** Entries to put, one behind the other in one array of bytes. */
 export interface EntryList {
@@ -28,6 +28,31 @@ export interface EntryList {
   readonly keyEnds: Float64Array;
   /** The entries in the order in which they are put; undefined: as they lie. */
   readonly order: Uint32Array | undefined;
+}
+
+/**
+ * Whether `edit.entry`, whose value lies on the leaf, can be put behind all others of the path's leaf,
+ * the last one of the tree, as it is. False also when only a comparison of whole keys would tell.
+ */
+export function comesNext({ path, entry, pages }: Edit): boolean {
+  const s = path.segment;
+  const o = path.offset;
+  const { pageSize } = pages.geometry;
+  const prefix = prefixLength(s, o);
+  const { key, keyLength } = entry;
+  if (sharedWithPrefix(s, o, pageSize, key, keyLength) < prefix) return false;
+  const lastHead = s.i32[((o + PAGE_HEADER_BYTES) >> 2) + slotCount(s, o) - 1]!;
+  if (headOf(key, prefix, keyLength) <= lastHead) return false;
+  const size = entryBytes(pageFlags(s, o), entry, prefix) + LEAF_SLOT_BYTES;
+  return size <= gapBytes(s, o, pageSize);
+}
+
+/** Puts `edit.entry` there: `comesNext` said that it can be. The path has been touched. */
+export function appendEntry(edit: Edit): void {
+  const { path, entry, pages } = edit;
+  const s = path.segment;
+  insertInLeaf(s, path.offset, pages.geometry.pageSize, slotCount(s, path.offset), entry);
+  edit.addEntries(path.depth, 1);
 }
 
 /**

@@ -15,7 +15,7 @@ import { LEAF_SLOT_BYTES } from '../format/geometry.ts';
 import { slotCount } from '../format/page-header.ts';
 import type { PageWriter } from '../pager/page-reader.ts';
 import type { StagedPayload } from '../pager/staged-payload.ts';
-import { appendEntries, type EntryList } from './append.ts';
+import { appendEntries, appendEntry, comesNext, type EntryList } from './append.ts';
 import { isAtEdge } from './branch-edit.ts';
 import type { Cursor } from './cursor.ts';
 import { removeEntries } from './delete.ts';
@@ -76,11 +76,12 @@ export class WritableTree extends Tree {
     const { maxKeyBytes, maxValueBytes, maxLeafEntryBytes } = pages.geometry;
     if (keyLength > maxKeyBytes) throw new KeyTooLargeError(keyLength, maxKeyBytes);
     if (end - start > maxValueBytes) throw new ValueTooLargeError(end - start, maxValueBytes);
-    const last = this.aim(key, keyLength, append, version, expiry);
     entry.value = value;
     entry.start = start;
     entry.end = end;
     entry.runPage = 0;
+    if (this.tail === this.changes && this.putNext(key, keyLength, version, expiry)) return true;
+    const last = this.aim(key, keyLength, append, version, expiry);
     if (entryBytes(edit.leafFlags, entry, 0) + LEAF_SLOT_BYTES > maxLeafEntryBytes) {
       entry.runPage = pages.allocateRun(value, start, end);
       entry.runBirth = pages.transaction;
@@ -109,6 +110,29 @@ export class WritableTree extends Tree {
   }
 
   /**
+   * The short way of loading in order, where the head of a key says that it comes after the last one
+   * and its leaf has room for it. False, and nothing changed: the entry takes the other way.
+   */
+  private putNext(key: Uint8Array, keyLength: number, version: number, expiry: number): boolean {
+    const { edit } = this;
+    const { path, entry, pages } = edit;
+    entry.key = key;
+    entry.keyLength = keyLength;
+    entry.version = version;
+    entry.expiry = expiry;
+    const { maxLeafEntryBytes } = pages.geometry;
+    if (entryBytes(edit.leafFlags, entry, 0) + LEAF_SLOT_BYTES > maxLeafEntryBytes) return false;
+    if (!comesNext(edit)) return false;
+    this.begin();
+    edit.touchPath(path.depth);
+    appendEntry(edit);
+    this.changing = false;
+    this.tail = this.changes;
+    entry.letGo();
+    return true;
+  }
+
+  /**
    * Begins `edit.entry`, its value apart, and finds its place. Returns whether it comes after all
    * others of a tree that has some; with `append` it has to, else RangeError.
    */
@@ -122,7 +146,10 @@ export class WritableTree extends Tree {
     const { entry } = this.edit;
     const empty = this.root.page === 0;
     const last = !empty && this.seekTail(key, keyLength);
-    if (append && !empty && !last) throw new RangeError('append: the key is not the greatest');
+    if (append && !empty && !last) {
+      entry.letGo();
+      throw new RangeError('append: the key is not the greatest');
+    }
     entry.key = key;
     entry.keyLength = keyLength;
     entry.version = version;

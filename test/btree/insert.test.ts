@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { KeyTooLargeError, ValueTooLargeError } from '../../src/errors.ts';
 import { seed } from '../frame/seed.ts';
+import { Random } from '../support/sim-random.ts';
 import { TreeModel } from '../support/tree-model.ts';
 import { leavesOf, pagesOf } from '../support/tree-shape.ts';
 
@@ -115,6 +116,28 @@ describe('loading in order', () => {
     // The leaf is touched and found, and each of two branches counts one entry more.
     expect((model.pages.visits - before) / 1000).toBeLessThan(5);
   });
+
+  test.each([256, 4096])(
+    'keys with equal heads, of any length, without the prefix: %i',
+    (pageSize) => {
+      const random = new Random(seed);
+      for (let round = 0; round < 30; round++) {
+        const model = new TreeModel(pageSize);
+        const base = Buffer.alloc(random.below(12), 'p');
+        const keys = Array.from({ length: 400 }, () => {
+          const rest = Array.from({ length: random.below(9) }, () => random.pick([0, 1, 97, 255]));
+          return Buffer.concat([random.chance(0.9) ? base : base.subarray(1), Buffer.from(rest)]);
+        });
+        const sorted = keys.sort(Buffer.compare);
+        for (const key of sorted) {
+          model.put(key, value(random.chance(0.02) ? pageSize : random.below(40)));
+          // Then the next one does not come after the one put last.
+          if (random.chance(0.05)) model.put(random.pick(sorted), value(3));
+        }
+        model.checkAll();
+      }
+    },
+  );
 
   test('append takes greater keys only, whoever was put last', () => {
     const model = new TreeModel(256);
