@@ -1,6 +1,6 @@
 /**
- * Entries in order, after all others of the tree: one by one, or as many at once as the last leaf has
- * room for. Then its directory is moved once for them, and the branches above count them once.
+ * Entries in order, after all others of the tree: one by one, or as many at once as the last leaf
+ * has room for. Then its directory is moved once for them, and the branches above count them once.
  */
 
 import { LEAF_SLOT_BYTES, PAGE_HEADER_BYTES } from '../format/geometry.ts';
@@ -31,8 +31,8 @@ export interface EntryList {
 }
 
 /**
- * Whether `edit.entry`, whose value lies on the leaf, can be put behind all others of the path's leaf,
- * the last one of the tree, as it is. False also when only a comparison of whole keys would tell.
+ * Whether `edit.entry`, whose value lies on the leaf, can be put behind all others of the path's
+ * leaf, the last one of the tree, as it is. False also when only whole keys would tell.
  */
 export function comesNext({ path, entry, pages }: Edit): boolean {
   const s = path.segment;

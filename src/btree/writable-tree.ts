@@ -110,8 +110,8 @@ export class WritableTree extends Tree {
   }
 
   /**
-   * The short way of loading in order, where the head of a key says that it comes after the last one
-   * and its leaf has room for it. False, and nothing changed: the entry takes the other way.
+   * The short way of loading in order, where the head of a key says that it comes after the last
+   * one, and its leaf has room for it. False, and nothing changed: the entry takes the other way.
    */
   private putNext(key: Uint8Array, keyLength: number, version: number, expiry: number): boolean {
     const { edit } = this;
