@@ -180,7 +180,8 @@ describe('sources', () => {
   test('what was told is there when it is told', async () => {
     const store = numbers(openFresh());
     await store.bulkLoad(ascending(MANY), {
-      onProgress: ({ done }) => expect(store.count()).toBe(done),
+      // More may be there: two pieces that share a commit are told of one after the other.
+      onProgress: ({ done }) => expect(store.count({ lt: done })).toBe(done),
     });
   });
 });
