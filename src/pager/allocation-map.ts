@@ -17,7 +17,9 @@ const NOTHING: MapPointer = { page: 0, birth: 0 };
 
 /** Bitmap pages under one map page of that level. */
 export function leavesBelow(geometry: Geometry, level: number): number {
-  return geometry.mapFanout ** level;
+  let leaves = 1;
+  for (let above = level; above > 0; above--) leaves *= geometry.mapFanout;
+  return leaves;
 }
 
 /**

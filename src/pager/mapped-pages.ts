@@ -49,7 +49,7 @@ export const WINDOW_BYTES: number = 2 ** 22;
 /**
  * Marks in one array, at most: as many as a segment has pages of 4 KiB. V8 looks whether to collect
  * when an array's memory is made, so there are few; and what is never used has to be zeroed and
- * counts, so a file of the smallest pages has no array of 8 MiB.
+ * counts, so a file of the smallest pages has no array of 8 MiB, and a small file a small one.
  */
 const MARKS_PER_ARRAY: number = 2 ** 18;
 
@@ -174,16 +174,19 @@ export class MappedPages implements PageReader {
 
   /** The marks of a window: a part of an array. */
   private tableOf(index: number): Uint16Array {
-    const length = Math.min(this.geometry.pagesPerSegment, MARKS_PER_ARRAY);
+    const most = Math.min(this.geometry.pagesPerSegment, MARKS_PER_ARRAY);
     const first = index << this.shift;
-    const part = Math.floor(first / length);
+    const part = Math.floor(first / most);
+    const inPart = first & (most - 1);
+    const end = inPart + this.mask + 1;
     let marks = this.marks[part];
-    if (marks === undefined) {
-      marks = new Uint16Array(length);
+    if (marks === undefined || marks.length < end) {
+      // A small file needs few. When it grows past them its new windows get another array.
+      const pages = Math.max(end, this.knownPages - part * most);
+      marks = new Uint16Array(Math.min(most, 2 ** Math.ceil(Math.log2(pages))));
       this.marks[part] = marks;
     }
-    const inPart = first & (length - 1);
-    return marks.subarray(inPart, inPart + this.mask + 1);
+    return marks.subarray(inPart, end);
   }
 
   /** Whether checksums are to be compared of what is touched for the first time. */
