@@ -3,6 +3,7 @@
  * has room for. Then its directory is moved once for them, and the branches above count them once.
  */
 
+import { assert } from '../assert.ts';
 import { LEAF_SLOT_BYTES, PAGE_HEADER_BYTES } from '../format/geometry.ts';
 import { headOf } from '../format/leaf.ts';
 import {
@@ -51,7 +52,9 @@ export function comesNext({ path, entry, pages }: Edit): boolean {
 export function appendEntry(edit: Edit): void {
   const { path, entry, pages } = edit;
   const s = path.segment;
-  insertInLeaf(s, path.offset, pages.geometry.pageSize, slotCount(s, path.offset), entry);
+  const slot = slotCount(s, path.offset);
+  const isPut = insertInLeaf(s, path.offset, pages.geometry.pageSize, slot, entry);
+  assert(isPut, 'an entry that has room is put');
   edit.addEntries(path.depth, 1);
 }
 
