@@ -2,7 +2,7 @@
  * How much the power-loss simulator does in one run: images for each workload, a clock that a seed can
  * repeat, and the report at the end.
  *
- * `npm test` tries about 100,000 images, a long run a hundred times as many; COPPICE_SEED goes on from
+ * `npm test` tries about 145,000 images, a long run a hundred times as many; COPPICE_SEED goes on from
  * another place.
  */
 
