@@ -31,7 +31,7 @@ export async function setUp(wanted = {}) {
   );
 }
 
-const bundleFolder = 'dist/bundle';
+const bundled = join(root, 'dist/bundle/coppice.js');
 
 /** Makes dist/ of src/, and the bundle, when they are not. Returns as `setUp` does. */
 export async function compileLibrary() {
@@ -41,9 +41,8 @@ export async function compileLibrary() {
 /** Puts dist/ together when it is newer than what was made of it. */
 async function bundle() {
   const script = join(root, 'scripts/bundle.mjs');
-  const made = join(root, bundleFolder, 'coppice.js');
-  const parts = filesIn(join(root, 'dist')).filter((path) => !path.startsWith(dirname(made)));
-  if (existsSync(made) && statSync(made).mtimeMs >= newest([script, ...parts])) return true;
+  const parts = filesIn(join(root, 'dist'));
+  if (existsSync(bundled) && statSync(bundled).mtimeMs >= newest([script, ...parts])) return true;
   return step('bundle dist/ (rolldown)', process.execPath, [script]);
 }
 
@@ -109,9 +108,7 @@ async function compile(folder, project, outFolder) {
   const expected = new Set(sources.map(outputOf));
   const orphans = () =>
     filesIn(join(root, outFolder)).filter(
-      (path) =>
-        !path.startsWith(join(root, bundleFolder)) &&
-        !expected.has(path.replace(/(\.d\.ts|\.js|\.js\.map)$/, '.js')),
+      (path) => !expected.has(path.replace(/(\.d\.ts|\.js|\.js\.map)$/, '.js')),
     );
   const changed = newest([...configs, ...sources]);
   const current = [...expected].every(
@@ -127,13 +124,13 @@ async function compile(folder, project, outFolder) {
   return true;
 }
 
-/** Every file below a folder, without those of node_modules; none when there is no folder. */
+/** Every file below a folder, without node_modules and the bundle; none when there is no folder. */
 function filesIn(folder) {
   if (!existsSync(folder)) return [];
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
     const path = join(folder, entry.name);
     if (entry.isDirectory()) return entry.name === 'node_modules' ? [] : filesIn(path);
-    return [path];
+    return path === bundled ? [] : [path];
   });
 }
 

@@ -50,6 +50,14 @@ export class NewEntry {
   version = 0;
   expiry = 0;
 
+  /** All but the value. */
+  begin(key: Uint8Array, keyLength: number, version: number, expiry: number): void {
+    this.key = key;
+    this.keyLength = keyLength;
+    this.version = version;
+    this.expiry = expiry;
+  }
+
   /** Keeps nothing of what was put, which may be large. */
   letGo(): void {
     this.key = NO_BYTES;

@@ -76,13 +76,18 @@ export class WritableTree extends Tree {
     const { maxKeyBytes, maxValueBytes, maxLeafEntryBytes } = pages.geometry;
     if (keyLength > maxKeyBytes) throw new KeyTooLargeError(keyLength, maxKeyBytes);
     if (end - start > maxValueBytes) throw new ValueTooLargeError(end - start, maxValueBytes);
+    entry.begin(key, keyLength, version, expiry);
     entry.value = value;
     entry.start = start;
     entry.end = end;
     entry.runPage = 0;
-    if (this.tail === this.changes && this.putNext(key, keyLength, version, expiry)) return true;
-    const last = this.aim(key, keyLength, append, version, expiry);
-    if (entryBytes(edit.leafFlags, entry, 0) + LEAF_SLOT_BYTES > maxLeafEntryBytes) {
+    const isLong = entryBytes(edit.leafFlags, entry, 0) + LEAF_SLOT_BYTES > maxLeafEntryBytes;
+    if (!isLong && this.tail === this.changes && comesNext(edit)) {
+      this.putNext();
+      return true;
+    }
+    const last = this.aim(append);
+    if (isLong) {
       entry.runPage = pages.allocateRun(value, start, end);
       entry.runBirth = pages.transaction;
     }
@@ -101,7 +106,8 @@ export class WritableTree extends Tree {
     const { pages, entry } = this.edit;
     const { maxKeyBytes } = pages.geometry;
     if (keyLength > maxKeyBytes) throw new KeyTooLargeError(keyLength, maxKeyBytes);
-    const last = this.aim(key, keyLength, append, version, expiry);
+    entry.begin(key, keyLength, version, expiry);
+    const last = this.aim(append);
     entry.start = 0;
     entry.end = value.length;
     entry.runPage = pages.allocateStaged(value);
@@ -109,51 +115,29 @@ export class WritableTree extends Tree {
     return this.putEntry(last);
   }
 
-  /**
-   * The short way of loading in order, where the head of a key says that it comes after the last
-   * one, and its leaf has room for it. False, and nothing changed: the entry takes the other way.
-   */
-  private putNext(key: Uint8Array, keyLength: number, version: number, expiry: number): boolean {
+  /** The short way of loading in order: puts `edit.entry`, where `comesNext` says that it can. */
+  private putNext(): void {
     const { edit } = this;
-    const { path, entry, pages } = edit;
-    entry.key = key;
-    entry.keyLength = keyLength;
-    entry.version = version;
-    entry.expiry = expiry;
-    const { maxLeafEntryBytes } = pages.geometry;
-    if (entryBytes(edit.leafFlags, entry, 0) + LEAF_SLOT_BYTES > maxLeafEntryBytes) return false;
-    if (!comesNext(edit)) return false;
     this.begin();
-    edit.touchPath(path.depth);
+    edit.touchPath(edit.path.depth);
     appendEntry(edit);
     this.changing = false;
     this.tail = this.changes;
-    entry.letGo();
-    return true;
+    edit.entry.letGo();
   }
 
   /**
-   * Begins `edit.entry`, its value apart, and finds its place. Returns whether it comes after all
-   * others of a tree that has some; with `append` it has to, else RangeError.
+   * Finds the place of `edit.entry`. Returns whether it comes after all others of a tree that has
+   * some; with `append` it has to, else RangeError.
    */
-  private aim(
-    key: Uint8Array,
-    keyLength: number,
-    append: boolean,
-    version: number,
-    expiry: number,
-  ): boolean {
+  private aim(append: boolean): boolean {
     const { entry } = this.edit;
     const empty = this.root.page === 0;
-    const last = !empty && this.seekTail(key, keyLength);
+    const last = !empty && this.seekTail(entry.key, entry.keyLength);
     if (append && !empty && !last) {
       entry.letGo();
       throw new RangeError('append: the key is not the greatest');
     }
-    entry.key = key;
-    entry.keyLength = keyLength;
-    entry.version = version;
-    entry.expiry = expiry;
     return last;
   }
 

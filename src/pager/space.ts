@@ -111,9 +111,9 @@ export class Allocator {
    *
    * A commit of few leaves takes a run for the second kind around the page `near` of the last one,
    * and its leaves go elsewhere, to where single pages are free. So such commits go from one run to
-   * another and back, and the file stays as long as it is. They leave
-   * `spared` alone, what the last one replaced: so the state before that one stays whole for
-   * `recover: 'previous'`, as the sweep of larger commits leaves it by itself.
+   * another and back, and the file stays as long as it is. They leave alone what the last one
+   * replaced, `spared`: so the state before that one stays whole for `recover: 'previous'`, as the
+   * sweep of larger commits leaves it by itself.
    */
   takeByLife(
     lasting: number,
