@@ -13,7 +13,7 @@ import { root } from './steps.mjs';
 await build({
   input: join(root, 'dist/index.js'),
   // The addon is required by its path: build/ is two folders above dist/bundle/, as above dist/pager/.
-  external: [/^node:/, 'msgpackr'],
+  external: [/^node:/],
   platform: 'node',
   logLevel: 'warn',
   output: {

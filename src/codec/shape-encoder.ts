@@ -10,9 +10,10 @@
  * is room for one more is decided here.
  */
 
-import { Packr } from 'msgpackr';
+import type { Packr } from 'msgpackr';
 import type { EncodedValue } from './codec.ts';
 import { MSGPACKR_OPTIONS, msgpackValue, packInto, requireStorable } from './msgpack.ts';
+import { msgpackr } from './msgpackr.ts';
 import {
   isShareable,
   MOST_NAMES_TOGETHER,
@@ -91,7 +92,7 @@ export class ShapeEncoder {
 
   private newPackr(): Packr {
     const shapes = this.list?.shapes ?? [];
-    return new Packr({
+    return new (msgpackr().Packr)({
       ...MSGPACKR_OPTIONS,
       structures: shapes.map(({ names }) => [...names]),
       maxSharedStructures: Math.max(MOST_SHAPES, shapes.length) + 1,

@@ -17,8 +17,9 @@
  * - From 64 on msgpackr asks `getStructures`, which throws.
  */
 
-import { Unpackr } from 'msgpackr';
+import type { Unpackr } from 'msgpackr';
 import { MSGPACKR_OPTIONS, readWith } from './msgpack.ts';
+import { msgpackr } from './msgpackr.ts';
 import { unreadable } from './unreadable.ts';
 import { isWellFormed } from './utf8.ts';
 
@@ -142,7 +143,7 @@ function newUnpackr(shapes: readonly Shape[]): Unpackr {
     structures.push(Object.assign(structureOf([], undefined), { read: missing }));
   }
   while (structures.length <= LAST_FIRST_BYTE) structures.push(structureOf([], 0));
-  return new Unpackr({ ...MSGPACKR_OPTIONS, structures, getStructures: missing });
+  return new (msgpackr().Unpackr)({ ...MSGPACKR_OPTIONS, structures, getStructures: missing });
 }
 
 function missing(): never {

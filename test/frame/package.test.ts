@@ -73,6 +73,24 @@ test('the bundle works, and finds the addon', () => {
   expect(found).toEqual([['a', { n: 1 }]]);
 });
 
+test('msgpackr is loaded by the first value that needs it, and by no store without such', () => {
+  const found = told(`
+    import { createRequire } from 'node:module';
+    import { open } from 'coppice';
+    const { cache } = createRequire(import.meta.url);
+    const loaded = () => Object.keys(cache).some((path) => path.includes('/msgpackr/'));
+    const db = open(':memory:');
+    const bytes = db.store('bytes', { key: 'string', value: 'bytes' });
+    await bytes.put('a', new Uint8Array(1));
+    const things = db.store('things', { sharedStructures: true });
+    const before = loaded();
+    await things.put('a', { n: 1 });
+    console.log(JSON.stringify([before, loaded()]));
+    await db.close();
+  `);
+  expect(found).toEqual([false, true]);
+});
+
 test('the package holds the bundle, the types and what the addon is built of', () => {
   const args = ['pack', '--dry-run', '--json', '--ignore-scripts'];
   const output = execFileSync('npm', args, { cwd: root, encoding: 'utf8' });
