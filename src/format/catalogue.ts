@@ -57,14 +57,32 @@ const RECORD_VERSION = 1;
 const utf8 = new TextEncoder();
 const fromUtf8 = new TextDecoder('utf-8', { fatal: true });
 
+/** The codecs' names of a description in UTF-8. */
+interface Names {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+}
+
+/** Every commit writes a record, and every reader of a new state reads one: the names stay. */
+const namesOf = new WeakMap<StoreDescription, Names>();
+
+function encodedNames(description: StoreDescription): Names {
+  let names = namesOf.get(description);
+  if (names === undefined) {
+    names = { key: utf8.encode(description.key), value: utf8.encode(description.value) };
+    namesOf.set(description, names);
+  }
+  return names;
+}
+
 /**
  * The longest name of a store, in UTF-8 bytes: its record must lie in the leaf, where commits and
  * walks look for roots, and not in an overflow run.
  */
 export function longestStoreName(geometry: Geometry, description: StoreDescription): number {
-  const { key, value, flags } = description;
-  const codecs = utf8.encode(key).length + utf8.encode(value).length;
-  const entry = LEAF_SLOT_BYTES + LEAF_ENTRY_BYTES + namesAt(flags) + codecs;
+  const { key, value } = encodedNames(description);
+  const codecs = key.length + value.length;
+  const entry = LEAF_SLOT_BYTES + LEAF_ENTRY_BYTES + namesAt(description.flags) + codecs;
   return Math.min(geometry.maxKeyBytes, geometry.maxLeafEntryBytes - entry);
 }
 
@@ -75,8 +93,7 @@ function namesAt(flags: number): number {
 
 /** The record as bytes of its own. */
 export function encodeRecord(description: StoreDescription, root: TreeRoot): Uint8Array {
-  const key = utf8.encode(description.key);
-  const value = utf8.encode(description.value);
+  const { key, value } = encodedNames(description);
   const names = namesAt(description.flags);
   const bytes = new Uint8Array(names + key.length + value.length);
   const view = new DataView(bytes.buffer);
@@ -94,33 +111,67 @@ export function encodeRecord(description: StoreDescription, root: TreeRoot): Uin
 }
 
 /**
- * What a record says; undefined when the bytes are no record of a version that is known, or lie
- * about their lengths.
+ * What the record at [start, end) of `bytes` says; undefined when the bytes are no record of a
+ * version that is known, or lie about their lengths. Of a store whose description is `known` the
+ * record most often says the same: then it is that object.
  */
 export function decodeRecord(
   bytes: Uint8Array,
+  start: number,
+  end: number,
+  known?: StoreDescription,
 ): { description: StoreDescription; root: TreeRoot } | undefined {
-  if (bytes.length < CATALOGUE_RECORD_BYTES) return undefined;
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  if (end - start < CATALOGUE_RECORD_BYTES) return undefined;
+  const view = new DataView(bytes.buffer, bytes.byteOffset + start, end - start);
   if (view.getUint16(18, true) !== RECORD_VERSION) return undefined;
   const flags = view.getUint16(16, true);
   const names = namesAt(flags);
-  const keyEnd = names + view.getUint16(32, true);
-  const valueEnd = keyEnd + view.getUint16(34, true);
-  if (valueEnd !== bytes.length) return undefined;
+  const keyAt = start + names;
+  const valueAt = keyAt + view.getUint16(32, true);
+  if (valueAt + view.getUint16(34, true) !== end) return undefined;
+  const description =
+    known !== undefined && known.flags === flags && hasNames(known, bytes, keyAt, valueAt, end)
+      ? known
+      : decodeDescription(bytes, keyAt, valueAt, end, flags);
+  if (description === undefined) return undefined;
+  return {
+    description,
+    root: {
+      page: view.getInt32(0, true),
+      birth: readU48(view, 4),
+      entries: readU48(view, 10),
+      version: names > CATALOGUE_RECORD_BYTES ? readU48(view, CATALOGUE_RECORD_BYTES) : 0,
+    },
+  };
+}
+
+/** Whether the names at [keyAt, valueAt) and [valueAt, end) are those of the description. */
+function hasNames(
+  description: StoreDescription,
+  bytes: Uint8Array,
+  keyAt: number,
+  valueAt: number,
+  end: number,
+): boolean {
+  const { key, value } = encodedNames(description);
+  if (key.length !== valueAt - keyAt || value.length !== end - valueAt) return false;
+  for (let i = 0; i < key.length; i++) if (bytes[keyAt + i] !== key[i]) return false;
+  for (let i = 0; i < value.length; i++) if (bytes[valueAt + i] !== value[i]) return false;
+  return true;
+}
+
+function decodeDescription(
+  bytes: Uint8Array,
+  keyAt: number,
+  valueAt: number,
+  end: number,
+  flags: number,
+): StoreDescription | undefined {
   try {
     return {
-      description: {
-        key: fromUtf8.decode(bytes.subarray(names, keyEnd)),
-        value: fromUtf8.decode(bytes.subarray(keyEnd, valueEnd)),
-        flags,
-      },
-      root: {
-        page: view.getInt32(0, true),
-        birth: readU48(view, 4),
-        entries: readU48(view, 10),
-        version: names > CATALOGUE_RECORD_BYTES ? readU48(view, CATALOGUE_RECORD_BYTES) : 0,
-      },
+      key: fromUtf8.decode(bytes.subarray(keyAt, valueAt)),
+      value: fromUtf8.decode(bytes.subarray(valueAt, end)),
+      flags,
     };
   } catch {
     return undefined;

@@ -44,14 +44,18 @@ export function catalogueRoot(pages: PageReader, roots: SnapshotRoots): TreeRoot
   return { page, birth, entries, version: 0 };
 }
 
-/** The record of a store, undefined when it is not there. `catalogue` is a Tree on its root. */
+/**
+ * The record of a store, undefined when it is not there. `catalogue` is a Tree on its root. `known`:
+ * what the record is expected to say.
+ */
 export function findRecord(
   catalogue: Tree,
   name: string,
   key: Uint8Array,
+  known?: StoreDescription,
 ): StoreRecord | undefined {
   if (!catalogue.find(key, key.length)) return undefined;
-  return readRecord(catalogue.found, name);
+  return readRecord(catalogue.found, name, known);
 }
 
 /** All records, in the order of the names' bytes. */
@@ -68,12 +72,12 @@ export function allRecords(pages: PageReader, roots: SnapshotRoots): NamedRecord
   return records;
 }
 
-function readRecord(entry: EntryView, name: string): StoreRecord {
+function readRecord(entry: EntryView, name: string, known?: StoreDescription): StoreRecord {
   // Only of leaves that say so were the roots looked at when the page was checked.
   if ((entry.flags & PAGE_FLAG.catalogue) !== 0) {
     entry.loadValue();
     const { valueSegment, valueStart, valueEnd } = entry;
-    const record = decodeRecord(valueSegment.bytes.slice(valueStart, valueEnd));
+    const record = decodeRecord(valueSegment.bytes, valueStart, valueEnd, known);
     if (record !== undefined) return record;
   }
   throw new CorruptionError(0, `The catalogue's record of store "${name}" cannot be read.`);

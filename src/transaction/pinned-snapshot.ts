@@ -18,7 +18,8 @@ export function openTree(
   definition: StoreDefinition<unknown, unknown>,
 ): Tree {
   const catalogue = new Tree(pager.pages, catalogueRoot(pager.pages, roots));
-  const record = findRecord(catalogue, definition.name, definition.catalogueKey);
+  const { name, catalogueKey, description } = definition;
+  const record = findRecord(catalogue, name, catalogueKey, description);
   if (record !== undefined) definition.requireSame(record.description);
   const tree = new Tree(pager.pages, record?.root ?? EMPTY_ROOT);
   const { shapes } = definition;
@@ -29,7 +30,7 @@ export function openTree(
 }
 
 function shapesIn(catalogue: Tree, shapes: StoreShapes): SnapshotShapes {
-  const record = findRecord(catalogue, shapes.name, shapes.catalogueKey);
+  const record = findRecord(catalogue, shapes.name, shapes.catalogueKey, shapes.description);
   if (record === undefined) return new SnapshotShapes(shapes, undefined);
   shapes.requireOurs(record);
   return new SnapshotShapes(shapes, new Tree(catalogue.pages, record.root));

@@ -88,7 +88,7 @@ export class StoreDefinition<K, V> {
 
   /** Throws STORE_MISMATCH when the file records something else. */
   requireSame(recorded: StoreDescription): void {
-    requireSame(this.name, recorded, this.description);
+    if (recorded !== this.description) requireSame(this.name, recorded, this.description);
   }
 
   /** Points `out` at the value's bytes. Throws TypeError for what the codec refuses. */

@@ -10,7 +10,7 @@
 import { assert } from '../assert.ts';
 import type { Scratch } from '../btree/scratch.ts';
 import { WritableTree } from '../btree/writable-tree.ts';
-import type { TreeRoot } from '../format/catalogue.ts';
+import type { StoreDescription, TreeRoot } from '../format/catalogue.ts';
 import { EMPTY_ROOT, encodeRecord, leafFlagsOf, STORE_FLAG } from '../format/catalogue.ts';
 import { PAGE_FLAG } from '../format/page-header.ts';
 import type { Savepoint } from '../pager/write-pages.ts';
@@ -75,7 +75,7 @@ export class WriteCore {
     const { name } = shapes;
     const open = this.stores.get(name);
     if (open !== undefined) return open.tree;
-    const record = this.record(name, shapes.catalogueKey);
+    const record = this.record(name, shapes.catalogueKey, shapes.description);
     if (record !== undefined) shapes.requireOurs(record);
     return this.open(shapes, record?.root ?? EMPTY_ROOT, record).tree;
   }
@@ -255,7 +255,8 @@ export class WriteCore {
       this.showShapes(definition, open.tree);
       return open;
     }
-    const record = this.record(definition.name, definition.catalogueKey);
+    const { name, catalogueKey, description } = definition;
+    const record = this.record(name, catalogueKey, description);
     if (record !== undefined) definition.requireSame(record.description);
     const store = this.open(definition, record?.root ?? EMPTY_ROOT, record);
     this.showShapes(definition, store.tree);
@@ -281,8 +282,9 @@ export class WriteCore {
     return store;
   }
 
-  private record(name: string, key: Uint8Array): StoreRecord | undefined {
-    return findRecord(this.catalogue, name, key);
+  /** `known`: what the record is expected to say. */
+  private record(name: string, key: Uint8Array, known?: StoreDescription): StoreRecord | undefined {
+    return findRecord(this.catalogue, name, key, known);
   }
 }
 

@@ -301,7 +301,7 @@ function catalogueRoot({ cataloguePage, catalogueBirth }: SnapshotRoots): TreeRo
 function storeRoot(catalogue: Tree): TreeRoot {
   if (!catalogue.get(STORE, STORE.length)) return { page: 0, birth: 0, entries: 0, version: 0 };
   const { valueSegment, valueStart, valueEnd } = catalogue.found;
-  const record = decodeRecord(valueSegment.bytes.subarray(valueStart, valueEnd));
+  const record = decodeRecord(valueSegment.bytes, valueStart, valueEnd);
   if (record === undefined) throw new Error('the catalogue has no record of the store');
   return record.root;
 }
