@@ -27,6 +27,9 @@ export interface PlacedRun {
 /** Past every level of a branch (format/validate.ts). */
 const CATALOGUE = 50;
 
+/** Scratch of one call: where the pages of each kind end. */
+const ends = new Int32Array(CATALOGUE + 1);
+
 /** All that a commit writes, and the snapshot that it makes. */
 export interface Placement {
   readonly roots: SnapshotRoots;
@@ -67,8 +70,10 @@ export function place(request: PlacementRequest): Placement {
     maxGrowth: request.maxGrowth,
     lowFrom: lowPlaces?.from,
   });
-  const map = new MapUpdate(pages, base, memory);
-  for (const page of pages.freed) map.clear(page, 1);
+  // Before the map's own pages are among them.
+  const { order, count, leaves } = byLifetime(pages);
+  const map = new MapUpdate(pages, base);
+  map.clearFreed();
   for (let i = 0; i < pages.freedRuns.length; i += 2) {
     map.clear(pages.freedRuns[i]!, pages.freedRuns[i + 1]!);
   }
@@ -76,22 +81,20 @@ export function place(request: PlacementRequest): Placement {
   if (lowPlaces !== undefined) map.moveFrom(lowPlaces.end);
   const runPlaces = placeRuns(pages, free, allocator, map);
   // The map's pages are taken with the others, so that they lie in the same run.
-  const dataPages = pages.dirtyPages;
-  const mapPages = map.estimate(allocator.end);
-  const { order, leaves } = byLifetime(pages);
-  const passing = dataPages + mapPages - leaves;
+  const passing = count + map.estimate(allocator.end) - leaves;
   const places = allocator.takeByLife(leaves, passing, base.mapPage, request.spared);
   for (const runs of [places.lasting, places.passing]) {
     for (const run of runs) map.set(run.page, run.count);
   }
   const placeOf = new Int32Array(pages.indices);
   placePages(order, 0, leaves, places.lasting, placeOf);
-  const left = placePages(order, leaves, dataPages, places.passing, placeOf);
+  const left = placePages(order, leaves, count, places.passing, placeOf);
   for (const run of left) map.offer(run);
   map.settle(allocator);
 
   const placed: PlacedPage[] = [];
-  for (let index = pages.nextDirty(-1); index >= 0; index = pages.nextDirty(index)) {
+  for (let i = 0; i < count; i++) {
+    const index = order[i]!;
     const s = pages.segmentOf(index);
     const o = pages.offsetOf(index);
     placePointers(s, o, placeOf, runPlaces);
@@ -100,9 +103,8 @@ export function place(request: PlacementRequest): Placement {
   }
   const filePages = map.lastPageInUse(allocator.end) + 1;
   const inUse = map.pagesInUse;
-  const root = map.write(allocator.end, placed);
+  const root = map.write(placed);
   free.dispose();
-  map.dispose();
   memory.kept = [free, allocator, map, request];
   placed.sort((a, b) => a.page - b.page);
   for (const { page, bytes, o } of placed) {
@@ -133,7 +135,7 @@ export function place(request: PlacementRequest): Placement {
     pages: placed,
     runs,
     sweep: lowPlaces === undefined ? allocator.sweep : request.sweep,
-    replaced: [...pages.freed, ...map.replaced],
+    replaced: pages.freed.slice(),
   };
 }
 
@@ -156,14 +158,23 @@ function placeRuns(
   });
 }
 
+/** Dirty pages in the order of their lives. */
+interface Lives {
+  /** The first `count` are indices, those of leaves first. */
+  readonly order: Int32Array;
+  readonly count: number;
+  readonly leaves: number;
+}
+
 /**
  * The dirty pages' indices, those first that will live longest: leaves, and then branches from the
  * lowest level up, for the higher a branch the more puts go through it; the catalogue last, which
  * every commit replaces as it does the map. Pages of one kind stay as they were made.
  */
-function byLifetime(pages: WritePages): { order: Int32Array; leaves: number } {
-  const order = new Int32Array(pages.dirtyPages);
-  const ends = new Int32Array(CATALOGUE + 1);
+function byLifetime(pages: WritePages): Lives {
+  const count = pages.dirtyPages;
+  const order = new Int32Array(count);
+  ends.fill(0);
   for (let index = pages.nextDirty(-1); index >= 0; index = pages.nextDirty(index)) {
     ends[kindOf(pages, index)]!++;
   }
@@ -176,7 +187,7 @@ function byLifetime(pages: WritePages): { order: Int32Array; leaves: number } {
     assert(ownNumber(pages.segmentOf(index), o) < 0, 'a dirty page is placed once');
     order[ends[kindOf(pages, index)]!++] = index;
   }
-  return { order, leaves };
+  return { order, count, leaves };
 }
 
 /** A page's level; CATALOGUE for leaves of the catalogue. */
