@@ -12,7 +12,7 @@
 import type { Geometry } from '../format/geometry.ts';
 import { LEAF_SLOT_BYTES } from '../format/geometry.ts';
 import { prefixLength } from '../format/page-header.ts';
-import { Segment } from '../format/segment.ts';
+import { copyPage, Segment } from '../format/segment.ts';
 
 /** The regions of the scratch segment: two pages taken apart, and one entry that is new. */
 export const OWN = 0;
@@ -74,7 +74,7 @@ export class Scratch {
   load(region: number, s: Segment, o: number): number {
     const pageSize = this.geometry.pageSize;
     const base = region * pageSize;
-    this.segment.bytes.set(s.bytes.subarray(o, o + pageSize), base);
+    copyPage(s, o, this.segment, base, pageSize);
     const prefix = prefixLength(s, o);
     this.prefixLength[region] = prefix;
     this.prefixAt[region] = base + pageSize - prefix;

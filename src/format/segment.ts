@@ -23,6 +23,27 @@ export class Segment {
 /** Stands where no page has been found yet, so that the class of a field never changes. */
 export const NO_SEGMENT: Segment = new Segment(new ArrayBuffer(0));
 
+/**
+ * Copies of 4 KiB and more are made by `rep movsb` (glibc), which takes 2 us for a page, and not 0.2,
+ * where the target begins 8 or 16 bytes further into its page of memory than the source does (AMD
+ * Zen). Pages of the mapping begin at 0 there, and what malloc returns for a chunk of them at 16.
+ */
+const COPY_BYTES = 2048;
+
+/** Copies the page at `from` of `source` to `to` of `target`: another segment. */
+export function copyPage(
+  source: Segment,
+  from: number,
+  target: Segment,
+  to: number,
+  pageSize: number,
+): void {
+  for (let at = 0; at < pageSize; at += COPY_BYTES) {
+    const end = Math.min(at + COPY_BYTES, pageSize);
+    target.bytes.set(source.bytes.subarray(from + at, from + end), to + at);
+  }
+}
+
 /** The 48-bit number of a low word (as Int32Array reads it) and a high half-word. */
 export function u48(low: number, high: number): number {
   return high * 0x1_0000_0000 + (low >>> 0);

@@ -15,7 +15,7 @@ import { assert } from '../assert.ts';
 import { TransactionClosedError, ValueTooLargeError } from '../errors.ts';
 import type { Geometry } from '../format/geometry.ts';
 import { initialisePage, setOwnNumber, setPageBirth } from '../format/page-header.ts';
-import { NO_SEGMENT, type Segment } from '../format/segment.ts';
+import { copyPage, NO_SEGMENT, type Segment } from '../format/segment.ts';
 import { type DirtyRun, forEachPayload, movedRun, newRun, stagedRun } from './dirty-run.ts';
 import type { MappedPages } from './mapped-pages.ts';
 import type { PageWriter } from './page-reader.ts';
@@ -154,7 +154,7 @@ export class WritePages implements PageWriter {
     const source = this.segment;
     const copy = this.take();
     const to = this.find(copy, this.transaction, type);
-    this.segment.bytes.set(source.bytes.subarray(from, from + this.geometry.pageSize), to);
+    copyPage(source, from, this.segment, to, this.geometry.pageSize);
     setOwnNumber(this.segment, to, copy);
     setPageBirth(this.segment, to, this.transaction);
     this.letGo(page);
