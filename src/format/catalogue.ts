@@ -96,15 +96,14 @@ export function encodeRecord(description: StoreDescription, root: TreeRoot): Uin
   const { key, value } = encodedNames(description);
   const names = namesAt(description.flags);
   const bytes = new Uint8Array(names + key.length + value.length);
-  const view = new DataView(bytes.buffer);
-  view.setInt32(0, root.page, true);
-  writeU48(view, 4, root.birth);
-  writeU48(view, 10, root.entries);
-  view.setUint16(16, description.flags, true);
-  view.setUint16(18, RECORD_VERSION, true);
-  view.setUint16(32, key.length, true);
-  view.setUint16(34, value.length, true);
-  if (names > CATALOGUE_RECORD_BYTES) writeU48(view, CATALOGUE_RECORD_BYTES, root.version);
+  writeNumber(bytes, 0, 4, root.page);
+  writeNumber(bytes, 4, 6, root.birth);
+  writeNumber(bytes, 10, 6, root.entries);
+  writeNumber(bytes, 16, 2, description.flags);
+  writeNumber(bytes, 18, 2, RECORD_VERSION);
+  writeNumber(bytes, 32, 2, key.length);
+  writeNumber(bytes, 34, 2, value.length);
+  if (names > CATALOGUE_RECORD_BYTES) writeNumber(bytes, CATALOGUE_RECORD_BYTES, 6, root.version);
   bytes.set(key, names);
   bytes.set(value, names + key.length);
   return bytes;
@@ -122,25 +121,25 @@ export function decodeRecord(
   known?: StoreDescription,
 ): { description: StoreDescription; root: TreeRoot } | undefined {
   if (end - start < CATALOGUE_RECORD_BYTES) return undefined;
-  const view = new DataView(bytes.buffer, bytes.byteOffset + start, end - start);
-  if (view.getUint16(18, true) !== RECORD_VERSION) return undefined;
-  const flags = view.getUint16(16, true);
+  if (readNumber(bytes, start + 18, 2) !== RECORD_VERSION) return undefined;
+  const flags = readNumber(bytes, start + 16, 2);
   const names = namesAt(flags);
   const keyAt = start + names;
-  const valueAt = keyAt + view.getUint16(32, true);
-  if (valueAt + view.getUint16(34, true) !== end) return undefined;
+  const valueAt = keyAt + readNumber(bytes, start + 32, 2);
+  if (valueAt + readNumber(bytes, start + 34, 2) !== end) return undefined;
   const description =
     known !== undefined && known.flags === flags && hasNames(known, bytes, keyAt, valueAt, end)
       ? known
       : decodeDescription(bytes, keyAt, valueAt, end, flags);
   if (description === undefined) return undefined;
+  const hasVersion = names > CATALOGUE_RECORD_BYTES;
   return {
     description,
     root: {
-      page: view.getInt32(0, true),
-      birth: readU48(view, 4),
-      entries: readU48(view, 10),
-      version: names > CATALOGUE_RECORD_BYTES ? readU48(view, CATALOGUE_RECORD_BYTES) : 0,
+      page: readNumber(bytes, start, 4) | 0,
+      birth: readNumber(bytes, start + 4, 6),
+      entries: readNumber(bytes, start + 10, 6),
+      version: hasVersion ? readNumber(bytes, start + CATALOGUE_RECORD_BYTES, 6) : 0,
     },
   };
 }
@@ -178,10 +177,20 @@ function decodeDescription(
   }
 }
 
-function readU48(view: DataView, at: number): number {
-  return view.getUint32(at, true) + view.getUint16(at + 4, true) * 0x1_0000_0000;
+/**
+ * A little-endian number of so many bytes, unsigned. Not by a DataView: of a small array, which V8
+ * keeps on its own heap, one moves the bytes to a buffer outside of it first.
+ */
+function readNumber(bytes: Uint8Array, at: number, count: number): number {
+  let n = 0;
+  for (let i = count - 1; i >= 0; i--) n = n * 256 + bytes[at + i]!;
+  return n;
 }
-function writeU48(view: DataView, at: number, n: number): void {
-  view.setUint32(at, n % 0x1_0000_0000, true);
-  view.setUint16(at + 4, Math.floor(n / 0x1_0000_0000), true);
+function writeNumber(bytes: Uint8Array, at: number, count: number, n: number): void {
+  // A negative page is a dirty one, whose pointer the commit replaces.
+  let rest = n < 0 ? n + 0x1_0000_0000 : n;
+  for (let i = 0; i < count; i++) {
+    bytes[at + i] = rest % 256;
+    rest = Math.floor(rest / 256);
+  }
 }

@@ -118,15 +118,13 @@ export class FreePages {
     let words = this.bitmaps.get(index);
     if (words === undefined) {
       words = this.memory.takeBitmap(this.geometry.mapLeafBits);
-      let isFirst = true;
       // Snapshots share most of their maps by pointer: each bitmap page is read once.
-      const seen = new Set<number>();
+      const seen: number[] = [];
       for (const snapshot of this.snapshots) {
         const pointer = findMapLeaf(this.pages, snapshot, index);
-        if (seen.has(pointer.page)) continue;
-        seen.add(pointer.page);
-        readMapLeaf(this.pages, pointer, words, !isFirst);
-        isFirst = false;
+        if (seen.includes(pointer.page)) continue;
+        readMapLeaf(this.pages, pointer, words, seen.length > 0);
+        seen.push(pointer.page);
       }
       this.bitmaps.set(index, words);
     }

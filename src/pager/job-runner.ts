@@ -15,6 +15,7 @@ import {
 } from './failures.ts';
 import { Job } from './job.ts';
 import type { LockWords } from './lock-words.ts';
+import type { SnapshotRoots } from './snapshot.ts';
 import type { Storage } from './storage.ts';
 import type { CommitCounts, Tip } from './write-session.ts';
 
@@ -60,6 +61,16 @@ export class JobRunner {
       // How much was born since D is not known when others wrote it: flush twice.
       bytesSinceDurable: entry === durableEntry ? 0 : Number.POSITIVE_INFINITY,
     };
+  }
+
+  /** The roots of that state, and its id, for those who need no more. */
+  get tipRoots(): SnapshotRoots {
+    const { lock, inFlight } = this;
+    return inFlight?.tip.roots ?? lock.entryRoots(lock.findEntry(lock.published));
+  }
+  get tipId(): number {
+    const { lock, inFlight } = this;
+    return inFlight?.tip.roots.id ?? lock.entryId(lock.findEntry(lock.published));
   }
 
   /**

@@ -329,11 +329,11 @@ export class Pager {
 
   /** Rule 3: whether the next id is not reserved by a durable meta. */
   private idsAreUsedUp(): boolean {
-    return this.nextTransaction() >= this.lock.idsReservedUntil;
+    return this.idAfter(this.jobs.tipId) >= this.lock.idsReservedUntil;
   }
 
-  private nextTransaction(): number {
-    return nextId(Math.max(this.lock.lastIdStarted, this.jobs.tip.roots.id));
+  private idAfter(newest: number): number {
+    return nextId(Math.max(this.lock.lastIdStarted, newest));
   }
 
   /** Step 2: an id of its own, and private memory. */
@@ -341,7 +341,7 @@ export class Pager {
     if (this.storage.links() === 0 && this.path !== ':memory:') {
       throw new IoError('open', 2, `${this.path} was deleted; nothing can be committed to it.`);
     }
-    const base = this.jobs.tip.roots;
+    const base = this.jobs.tipRoots;
     const filePages = this.filePages();
     if (filePages < base.filePages) {
       throw new StorageFaultError(
@@ -349,7 +349,7 @@ export class Pager {
           'was cut short. Nothing can be committed to it.',
       );
     }
-    const id = this.nextTransaction();
+    const id = this.idAfter(base.id);
     if (id > MAX_TRANSACTION) {
       throw new StorageFaultError(
         `${this.path}: the ids of transactions are used up, or its lock file is damaged. Close ` +

@@ -135,7 +135,7 @@ export function place(request: PlacementRequest): Placement {
     pages: placed,
     runs,
     sweep: lowPlaces === undefined ? allocator.sweep : request.sweep,
-    replaced: pages.freed.slice(),
+    replaced: pages.freed,
   };
 }
 

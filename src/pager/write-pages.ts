@@ -58,9 +58,9 @@ export class WritePages implements PageWriter {
   segment: Segment;
   visits = 0;
   /** Pages of the base that this transaction no longer uses. */
-  readonly freed: number[] = [];
+  freed: number[] = [];
   /** Overflow runs of the base that it no longer uses: first page, pages. */
-  readonly freedRuns: number[] = [];
+  freedRuns: number[] = [];
   readonly chunks: Segment[] = [];
   readonly runs: DirtyRun[] = [];
   /** Set by compaction: free pages at the beginning of the file come first. */
@@ -76,10 +76,10 @@ export class WritePages implements PageWriter {
   private parts: Int32Array = new Int32Array(FIRST_PARTS);
   private used = 0;
   private live = 0;
-  private readonly spare: number[] = [];
-  private readonly made: number[] = [];
-  private readonly superseded: number[] = [];
-  private readonly supersededRuns: number[] = [];
+  private spare: number[] = [];
+  private made: number[] = [];
+  private superseded: number[] = [];
+  private supersededRuns: number[] = [];
   /** Changes are allowed to pages of this part and later ones (invariant 2). */
   private part = 0;
   private lastPart = 0;
@@ -233,22 +233,23 @@ export class WritePages implements PageWriter {
   release(savepoint: Savepoint): void {
     this.part = savepoint.outerPart;
     // Of what the inner part replaced, the outer part can only come back to what is older still.
+    const { superseded, supersededRuns } = this;
     let kept = savepoint.superseded;
-    for (let i = savepoint.superseded; i < this.superseded.length; i++) {
-      const page = this.superseded[i]!;
+    for (let i = kept; i < superseded.length; i++) {
+      const page = superseded[i]!;
       if (this.parts[dirtyIndex(page)]! >= this.part) this.recycle(page);
-      else this.superseded[kept++] = page;
+      else superseded[kept++] = page;
     }
-    this.superseded.length = kept;
+    shorten(superseded, kept);
     kept = savepoint.supersededRuns;
-    for (let i = savepoint.supersededRuns; i < this.supersededRuns.length; i++) {
-      const page = this.supersededRuns[i]!;
+    for (let i = kept; i < supersededRuns.length; i++) {
+      const page = supersededRuns[i]!;
       if (this.runs[dirtyIndex(page)]!.part >= this.part) this.dropRun(page);
-      else this.supersededRuns[kept++] = page;
+      else supersededRuns[kept++] = page;
     }
-    this.supersededRuns.length = kept;
+    shorten(supersededRuns, kept);
     // The outermost part is only ever given up as a whole.
-    if (this.part === 0) this.made.length = 0;
+    if (this.part === 0) this.made = [];
   }
 
   rollback(savepoint: Savepoint): void {
@@ -257,12 +258,12 @@ export class WritePages implements PageWriter {
       const index = this.made[i]!;
       if (this.parts[index]! >= savepoint.part) this.recycle(DIRTY + index);
     }
-    this.made.length = savepoint.made;
+    shorten(this.made, savepoint.made);
     for (let i = savepoint.madeRuns; i < this.runs.length; i++) this.dropRun(DIRTY + i);
-    this.freed.length = savepoint.freed;
-    this.freedRuns.length = savepoint.freedRuns;
-    this.superseded.length = savepoint.superseded;
-    this.supersededRuns.length = savepoint.supersededRuns;
+    shorten(this.freed, savepoint.freed);
+    shorten(this.freedRuns, savepoint.freedRuns);
+    shorten(this.superseded, savepoint.superseded);
+    shorten(this.supersededRuns, savepoint.supersededRuns);
   }
 
   /**
@@ -297,9 +298,12 @@ export class WritePages implements PageWriter {
     this.used = 0;
     // Whoever keeps this object keeps no more than that.
     this.parts = new Int32Array(FIRST_PARTS);
-    for (const list of [this.freed, this.freedRuns, this.spare, this.made]) list.length = 0;
-    this.superseded.length = 0;
-    this.supersededRuns.length = 0;
+    this.freed = [];
+    this.freedRuns = [];
+    this.spare = [];
+    this.made = [];
+    this.superseded = [];
+    this.supersededRuns = [];
     this.lowPlaces = undefined;
   }
 
@@ -356,3 +360,8 @@ export class WritePages implements PageWriter {
 }
 
 const NO_BYTES = new Uint8Array(0);
+
+/** A list's length is set by a call into V8, also when it is that already. */
+function shorten(list: number[], length: number): void {
+  if (list.length > length) list.length = length;
+}

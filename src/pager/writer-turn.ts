@@ -88,15 +88,19 @@ export class WriterTurn {
    */
   dropUnneeded(tip: Tip): SnapshotRoots[] {
     const { lock } = this;
-    const published = lock.published;
-    const keep = new Set([tip.entry, lock.durableEntry, tip.durableEntry, lock.commitInProgress]);
+    const { published, durableEntry, commitInProgress } = lock;
     const listed = this.file.readers.scan();
     const retained: SnapshotRoots[] = [];
     for (let entry = 0; entry < lock.entriesUsed; entry++) {
       if (!lock.isRetained(entry)) continue;
       const roots = lock.entryRoots(entry);
       const short = shortId(roots.id);
-      if (keep.has(entry) || short === published || listed.has(short)) retained.push(roots);
+      const isNamed =
+        entry === tip.entry ||
+        entry === tip.durableEntry ||
+        entry === durableEntry ||
+        entry === commitInProgress;
+      if (isNamed || short === published || listed.has(short)) retained.push(roots);
       else lock.drop(entry);
     }
     // Whom it does not list any more may be reading still.

@@ -20,6 +20,8 @@ import type { StoreDefinition } from './store-definition.ts';
 import { type StoreShapes, shapesName } from './store-shapes.ts';
 
 type Definition = StoreDefinition<unknown, unknown>;
+const NO_NAMES: ReadonlySet<string> = new Set();
+
 /** What the catalogue has to know of a store that changed. */
 type Recorded = Pick<Definition, 'name' | 'catalogueKey' | 'description'>;
 
@@ -175,23 +177,13 @@ export class WriteCore {
    */
   finish(asked: Iterable<Definition>): { page: number; birth: number } {
     this.requireWhole();
-    const wanted = new Set<string>();
-    if (this.session.pages.changed) {
-      for (const definition of asked) {
-        const { name, catalogueKey } = definition;
-        if (this.droppedNames.has(name)) continue;
-        wanted.add(name);
-        // Made by someone else meanwhile, perhaps with other codecs: its users will be told.
-        if (this.stores.has(name) || this.record(name, catalogueKey) !== undefined) continue;
-        this.store(definition);
-      }
-    }
+    const wanted = this.session.pages.changed ? this.make(asked) : NO_NAMES;
     const isMade = ({ recorded, tree, definition }: OpenStore): boolean =>
       recorded !== undefined || tree.root.page !== 0 || wanted.has(definition.name);
-    for (const store of [...this.stores.values()]) {
+    for (const store of this.stores.values()) {
       const { name, description } = store.definition;
       if ((description.flags & STORE_FLAG.sharedStructures) === 0 || isMade(store)) continue;
-      // Nobody would ever drop them.
+      // Nobody would ever drop them. (Of a Map that is iterated over, entries may be deleted.)
       this.dropShapes(name);
     }
     for (const store of this.stores.values()) {
@@ -207,17 +199,32 @@ export class WriteCore {
     return this.catalogue.root;
   }
 
+  /** Opens those of the stores that are new. Returns the names of all that are to stay. */
+  private make(asked: Iterable<Definition>): ReadonlySet<string> {
+    let wanted: Set<string> | undefined;
+    for (const definition of asked) {
+      const { name, catalogueKey } = definition;
+      if (this.droppedNames.has(name)) continue;
+      wanted ??= new Set();
+      wanted.add(name);
+      // Made by someone else meanwhile, perhaps with other codecs: its users will be told.
+      if (this.stores.has(name) || this.record(name, catalogueKey) !== undefined) continue;
+      this.store(definition);
+    }
+    return wanted ?? NO_NAMES;
+  }
+
   /** Begins a part that can be undone by itself. */
   begin(): CorePoint {
+    const stores: { store: OpenStore; root: TreeRoot; recorded: TreeRoot | undefined }[] = [];
+    for (const store of this.stores.values()) {
+      stores.push({ store, root: copyRoot(store.tree.root), recorded: store.recorded });
+    }
     return {
       pages: this.session.pages.begin(),
       catalogue: copyRoot(this.catalogue.root),
-      dropped: new Set(this.droppedNames),
-      stores: [...this.stores.values()].map((store) => ({
-        store,
-        root: copyRoot(store.tree.root),
-        recorded: store.recorded,
-      })),
+      dropped: this.droppedNames.size === 0 ? NO_NAMES : new Set(this.droppedNames),
+      stores,
     };
   }
 
