@@ -5,7 +5,7 @@
  * 1. The map is changed as every tree is: a page is copied to private memory before its first
  *    change, and the pages above it with it; what is replaced is let go of like any other page.
  * 2. A new map page needs a place, which sets a bit, which may be on another map page: `settle`
- *    goes on until nothing changes. It ends, because each round copies a bitmap page or is the last.
+ *    goes on until nothing changes. It ends: each round copies a bitmap page or is the last.
  */
 
 import { assert } from '../assert.ts';
@@ -74,7 +74,7 @@ export class MapUpdate {
     return this.inUse;
   }
 
-  /** Takes out what the transaction let go of so far; more comes with each map page that is copied. */
+  /** Takes out what the transaction let go of; each map page that is copied adds to that. */
   clearFreed(): void {
     const { freed } = this.pages;
     while (this.cleared < freed.length) this.flip(freed[this.cleared++]!, false);

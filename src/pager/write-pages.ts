@@ -61,8 +61,8 @@ export class WritePages implements PageWriter {
   freed: number[] = [];
   /** Overflow runs of the base that it no longer uses: first page, pages. */
   freedRuns: number[] = [];
-  readonly chunks: Segment[] = [];
-  readonly runs: DirtyRun[] = [];
+  chunks: Segment[] = [];
+  runs: DirtyRun[] = [];
   /** Set by compaction: free pages at the beginning of the file come first. */
   lowPlaces: LowPlaces | undefined;
 
@@ -293,8 +293,8 @@ export class WritePages implements PageWriter {
    */
   dispose(): void {
     this.memory.giveBackChunks(this.chunks);
-    this.chunks.length = 0;
-    this.runs.length = 0;
+    this.chunks = [];
+    this.runs = [];
     this.used = 0;
     // Whoever keeps this object keeps no more than that.
     this.parts = new Int32Array(FIRST_PARTS);

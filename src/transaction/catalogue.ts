@@ -45,8 +45,8 @@ export function catalogueRoot(pages: PageReader, roots: SnapshotRoots): TreeRoot
 }
 
 /**
- * The record of a store, undefined when it is not there. `catalogue` is a Tree on its root. `known`:
- * what the record is expected to say.
+ * The record of a store, undefined when it is not there. `catalogue` is a Tree on its root.
+ * `known`: what the record is expected to say.
  */
 export function findRecord(
   catalogue: Tree,
