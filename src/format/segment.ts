@@ -26,7 +26,7 @@ export const NO_SEGMENT: Segment = new Segment(new ArrayBuffer(0));
 /**
  * Copies of 4 KiB and more are made by `rep movsb` (glibc), which takes 2 us for a page, and not
  * 0.2, where the target begins 8 or 16 bytes further into its page of memory than the source does
- * (AMD Zen). Pages of the mapping begin at 0 there, and what malloc gives for a chunk of them at 16.
+ * (AMD Zen). Pages of the mapping begin at 0 there, what malloc gives for a chunk of them at 16.
  */
 const COPY_BYTES = 2048;
 
