@@ -70,6 +70,12 @@ Failure writeZeros(int descriptor, uint64_t offset, uint64_t length) {
   return {};
 }
 
+void startWriteback([[maybe_unused]] int descriptor) {
+#ifdef __linux__
+  sync_file_range(descriptor, 0, 0, SYNC_FILE_RANGE_WRITE);
+#endif
+}
+
 Failure punchHole(int descriptor, uint64_t offset, uint64_t length) {
   if (length == 0) return {};
 #ifdef __linux__

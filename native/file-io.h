@@ -15,6 +15,10 @@ namespace coppice {
 Failure writeFully(int descriptor, struct iovec* pieces, size_t count, uint64_t offset);
 Failure writeZeros(int descriptor, uint64_t offset, uint64_t length);
 
+// Lets the disk begin with what was written, and does not wait for it. It promises nothing: a flush
+// comes after it, finds less to do, and tells of what failed.
+void startWriteback(int descriptor);
+
 // Gives the blocks of a range inside the file back: it reads as zeros then. Where the filesystem has
 // no holes nothing is done.
 Failure punchHole(int descriptor, uint64_t offset, uint64_t length);

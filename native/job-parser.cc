@@ -91,6 +91,8 @@ class Parser {
       case Op::Load:
         break;
       case Op::Flush:
+        job_->flushes = true;
+        return true;
       case Op::Notify:
       case Op::Release:
         return true;

@@ -2,6 +2,8 @@
 
 #include <sys/uio.h>
 
+#include <algorithm>
+
 #include "checksum.h"
 #include "file-io.h"
 #include "futex.h"
@@ -17,32 +19,76 @@ struct Outcome {
 
 bool diskIsFull(int code) { return code == ENOSPC || code == EDQUOT || code == EFBIG; }
 
-// Writes the pieces, each chain of adjacent ones at once.
-Failure writePieces(const Piece* pieces, size_t count, int descriptor) {
-  std::vector<struct iovec> chain;
-  for (size_t first = 0; first < count;) {
-    const uint64_t offset = pieces[first].fileOffset;
-    uint64_t end = offset;
-    chain.clear();
-    while (first < count && pieces[first].fileOffset == end) {
-      chain.push_back({pieces[first].data, pieces[first].length});
-      end += pieces[first].length;
-      first++;
-    }
-    if (Failure failure = writeFully(descriptor, chain.data(), chain.size(), offset)) {
-      return failure;
-    }
+// So much is sealed and written at once, a multiple of every page size: what was sealed is in the
+// processor's cache still. After each such part the disk may begin.
+constexpr size_t kPartBytes = 1 << 19;
+
+void sealPart(const Step& step, const Piece& part) {
+  uint64_t page = part.fileOffset / step.pageBytes;
+  for (size_t at = 0; at < part.length; at += step.pageBytes) {
+    sealPage(part.data + at, step.pageBytes, step.secret, page++);
   }
-  return {};
 }
 
-void sealPieces(const Step& step, const Piece* pieces) {
-  for (size_t i = 0; i < step.pieceCount; i++) {
-    uint64_t page = pieces[i].fileOffset / step.pageBytes;
-    for (size_t at = 0; at < pieces[i].length; at += step.pageBytes) {
-      sealPage(pieces[i].data + at, step.pageBytes, step.secret, page++);
+// Writes pieces, those that follow each other in the file at once.
+class PieceWriter {
+ public:
+  PieceWriter(const Step& step, const JobHost& host, bool willFlush)
+      : step_(step), host_(host), willFlush_(willFlush) {}
+
+  Failure write(Piece piece) {
+    while (piece.length > 0) {
+      if (chainBytes_ == kPartBytes || piece.fileOffset != end_) {
+        if (Failure failure = finish()) return failure;
+        end_ = piece.fileOffset;
+      }
+      Piece part = piece;
+      part.length = std::min(piece.length, kPartBytes - chainBytes_);
+      if (step_.op == Op::WritePages) sealPart(step_, part);
+      chain_.push_back({part.data, part.length});
+      chainBytes_ += part.length;
+      end_ += part.length;
+      piece.data += part.length;
+      piece.length -= part.length;
+      piece.fileOffset += part.length;
     }
+    return {};
   }
+
+  // Writes what is left.
+  Failure finish() {
+    if (chain_.empty()) return {};
+    const uint64_t offset = end_ - chainBytes_;
+    if (Failure failure = writeFully(host_.descriptor, chain_.data(), chain_.size(), offset)) {
+      return failure;
+    }
+    unstarted_ += chainBytes_;
+    chain_.clear();
+    chainBytes_ = 0;
+    if (willFlush_ && unstarted_ >= kPartBytes) {
+      startWriteback(host_.descriptor);
+      unstarted_ = 0;
+    }
+    return {};
+  }
+
+ private:
+  const Step& step_;
+  const JobHost& host_;
+  const bool willFlush_;
+  std::vector<struct iovec> chain_;
+  size_t chainBytes_ = 0;
+  uint64_t end_ = 0;  // of the chain, in the file
+  uint64_t unstarted_ = 0;
+};
+
+Failure writePieces(const Step& step, const Job& job, const JobHost& host) {
+  PieceWriter writer(step, host, job.flushes);
+  const Piece* pieces = job.pieces.data() + step.firstPiece;
+  for (size_t i = 0; i < step.pieceCount; i++) {
+    if (Failure failure = writer.write(pieces[i])) return failure;
+  }
+  return writer.finish();
 }
 
 // See word-wait.h. The order is what it rests on: what is noted as woken was waiting before the wake.
@@ -56,13 +102,10 @@ void wake(const Step& step) {
 Outcome written(Failure failure) { return {failure, diskIsFull(failure.code)}; }
 
 Outcome runStep(const Step& step, const Job& job, const JobHost& host, int cause) {
-  const Piece* pieces = job.pieces.data() + step.firstPiece;
   switch (step.op) {
     case Op::WritePages:
-      sealPieces(step, pieces);
-      return written(writePieces(pieces, step.pieceCount, host.descriptor));
     case Op::Write:
-      return written(writePieces(pieces, step.pieceCount, host.descriptor));
+      return written(writePieces(step, job, host));
     case Op::Zero:
       return written(writeZeros(host.descriptor, step.fileOffset, step.length));
     case Op::Punch:

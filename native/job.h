@@ -56,6 +56,7 @@ struct Step {
 
 struct Job {
   std::vector<Piece> pieces;
+  bool flushes = false;  // it has a FLUSH
   std::vector<Step> main;
   std::vector<Step> onAbort;
   std::vector<Step> onPoison;

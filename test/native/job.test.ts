@@ -63,6 +63,32 @@ describe('the steps of a job', () => {
     expect(bytes.subarray(9 * PAGE + 8, 10 * PAGE)).toEqual(pages.subarray(2 * PAGE + 8));
   });
 
+  test('long pieces are sealed and written in parts, of which none is left out', async () => {
+    const file = create(newPath(), 4 * MIB);
+    const bytes = mapped(file);
+    const pages = random(2 * MIB + 7 * PAGE);
+    // 3 pages; then, adjacent to them in the file only, all but a page; then one apart.
+    const first = 3 * PAGE;
+    const second = pages.length - 4 * PAGE;
+    const rows = [
+      [0, pages.length - first, first, 5 * PAGE],
+      [0, 0, second, 8 * PAGE],
+      [0, second, PAGE, 900 * PAGE],
+    ];
+    const steps = [OP.WRITE_PAGES, PAGE, 7, 0, rows.length, ...rows.flat(), OP.FLUSH];
+    expect(await run(file, steps, [pages])).toBeNull();
+    for (const [, start, length, offset] of rows as [number, number, number, number][]) {
+      for (let at = 0; at < length; at += PAGE) {
+        const page = (offset + at) / PAGE;
+        expect(native().pageIsIntact(bytes, page * PAGE, PAGE, page, 7, 0), `page ${page}`).toBe(
+          true,
+        );
+        const found = Buffer.from(bytes.subarray(page * PAGE + 8, (page + 1) * PAGE));
+        expect(found.equals(pages.subarray(start + at + 8, start + at + PAGE))).toBe(true);
+      }
+    }
+  });
+
   test('thousands of adjacent pieces go out in as many calls as IOV_MAX asks for', async () => {
     const path = newPath();
     const file = create(path, MIB);
