@@ -55,6 +55,10 @@ export interface ValueTypes {
   msgpack: unknown;
   json: unknown;
   string: string;
+  /**
+   * A plain Uint8Array, yours to change. Its `buffer` may hold more than it. Where its length is a
+   * multiple of 8, so is its `byteOffset`: a Float64Array can be laid over it.
+   */
   bytes: Uint8Array;
   none: true;
 }
@@ -127,6 +131,17 @@ export interface ValueFormat<V> {
    * Errors: ValueUnreadableError, with the cause.
    */
   read(bytes: Uint8Array, start: number, end: number): V;
+  /**
+   * As `read` of `count` values, value i at [starts[i], ends[i]). They are left in
+   * values[0, count).
+   */
+  readMany?(
+    bytes: Uint8Array,
+    starts: Int32Array,
+    ends: Int32Array,
+    count: number,
+    values: V[],
+  ): void;
   /** The value that those bytes are, all of them, which nobody else has: it may keep them. */
   adopt?(bytes: Uint8Array): V;
   /** Made of a user's codec, whose code runs in all of these. */

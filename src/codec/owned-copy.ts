@@ -5,7 +5,8 @@
  * malloc and a registration, 300-400 ns. So copies of 65..4095 bytes are laid side by side into
  * slabs of 64 KiB, as Node does with Buffer.poolSize: the result's `buffer` is then larger than the
  * result, and its bytes are never given to anyone else. The slab is marked untransferable, so that
- * `postMessage(value, [value.buffer])` cannot detach other values.
+ * `postMessage(value, [value.buffer])` cannot detach other values. A value whose length is a
+ * multiple of 8 begins at one of its buffer, so that a Float64Array can be laid over it.
  *
  * Measured (Node 20, ns, slab against `bytes.slice`): 16 B 74 / 58, 64 B 105 / 76, 100 B 98 / 412,
  * 256 B 107 / 471, 1,000 B 182 / 1,008, 4,096 B 900 / 2,028, 16 KiB 2,250 / 2,730.
@@ -32,8 +33,50 @@ export function ownedCopy(bytes: Uint8Array, start: number, end: number): Uint8A
   if (used + size > slab.byteLength) newSlab();
   const copy = new Uint8Array(slab, used, size);
   copy.set(bytes.subarray(start, end));
-  used = (used + size + 7) & ~7; // so that a Float64Array may be laid over any copy
+  used = (used + size + 7) & ~7;
   return copy;
+}
+
+/**
+ * As ownedCopy of the values [starts[i], ends[i]) of one leaf's `bytes`, into copies[0, count).
+ *
+ * Where they lie close together all that lies between the first and the last of them is copied at
+ * once, keys and all: that takes half of the time. Not where a size says that numbers may be meant:
+ * those stay aligned.
+ */
+export function ownedCopies(
+  bytes: Uint8Array,
+  starts: Int32Array,
+  ends: Int32Array,
+  count: number,
+  copies: Uint8Array[],
+): void {
+  let from = starts[0]!;
+  let to = from;
+  let total = 0;
+  let atOnce = true;
+  for (let i = 0; i < count; i++) {
+    const start = starts[i]!;
+    const end = ends[i]!;
+    const size = end - start;
+    from = Math.min(from, start);
+    to = Math.max(to, end);
+    total += size;
+    if (size <= ON_HEAP_BYTES || size >= OWN_BUFFER_BYTES || (size & 7) === 0) atOnce = false;
+  }
+  const span = to - from;
+  if (!atOnce || span > 2 * total || span > SLAB_BYTES / 4) {
+    for (let i = 0; i < count; i++) copies[i] = ownedCopy(bytes, starts[i]!, ends[i]!);
+    return;
+  }
+  if (used + span > slab.byteLength) newSlab();
+  new Uint8Array(slab, used, span).set(bytes.subarray(from, to));
+  const shift = used - from;
+  for (let i = 0; i < count; i++) {
+    const start = starts[i]!;
+    copies[i] = new Uint8Array(slab, start + shift, ends[i]! - start);
+  }
+  used = (used + span + 7) & ~7;
 }
 
 function newSlab(): void {

@@ -1,7 +1,7 @@
 /** The plain value codecs: 'string' (UTF-8), 'bytes' (as they are) and 'none' (a set: no value). */
 
 import type { EncodedValue, ValueFormat } from './codec.ts';
-import { ownedCopy } from './owned-copy.ts';
+import { ownedCopies, ownedCopy } from './owned-copy.ts';
 import { refusal, unreadable } from './unreadable.ts';
 import { isWellFormed, loneSurrogate, readUtf8, writeUtf8 } from './utf8.ts';
 
@@ -29,6 +29,7 @@ export const bytesValue: ValueFormat<Uint8Array> = {
   },
 
   read: ownedCopy,
+  readMany: ownedCopies,
   adopt: (bytes) => bytes,
 };
 

@@ -22,6 +22,9 @@ const FIRST_ENTRIES = 4;
 /** Values in a batch end with the one that comes to this: memory stays bounded. */
 const MOST_VALUE_BYTES = 32 * 1024;
 
+/** So many values are made faster together; two took 0.4 us longer than one by one. */
+const MANY_VALUES = 8;
+
 /** What is read of each entry. */
 export interface Wanted {
   readonly keys: boolean;
@@ -31,6 +34,9 @@ export interface Wanted {
 /** Keys while no code of the user can run: then no two batches are being made at the same time. */
 const scratch: Uint8Array = new Uint8Array(64 * 1024);
 const scratchEnds: Int32Array = new Int32Array(MOST_ENTRIES);
+/** The same of values. */
+const starts: Int32Array = new Int32Array(MOST_ENTRIES);
+const ends: Int32Array = new Int32Array(MOST_ENTRIES);
 
 export class EntryBatch<K, V> {
   /** Of each entry in [0, count), where they are wanted. */
@@ -111,6 +117,14 @@ export class EntryBatch<K, V> {
   /** Of at most `most` entries; returns how many were read. */
   private readValues(tree: Tree, cursor: Cursor, most: number): number {
     const { definition, values } = this;
+    const { valueFormat, pairFormat } = definition;
+    if (most >= MANY_VALUES && valueFormat.readMany !== undefined && pairFormat === undefined) {
+      const count = this.findValues(cursor, most);
+      if (count > 0) {
+        valueFormat.readMany(cursor.segment.bytes, starts, ends, count, values);
+        return count;
+      }
+    }
     let bytes = 0;
     for (let i = 0; i < most; i++) {
       cursor.glance(this.reverse ? -i : i);
@@ -118,6 +132,20 @@ export class EntryBatch<K, V> {
       values[i] = readValue(definition, tree, cursor);
       const inKey = definition.pairFormat !== undefined;
       bytes += inKey ? cursor.keyLength : cursor.valueEnd - cursor.valueStart;
+    }
+    return most;
+  }
+
+  /** Where the values lie, up to one in an overflow run; returns how many were found. */
+  private findValues(cursor: Cursor, most: number): number {
+    let bytes = 0;
+    for (let i = 0; i < most; i++) {
+      cursor.glance(this.reverse ? -i : i);
+      if (bytes >= MOST_VALUE_BYTES || cursor.inOverflow) return i;
+      cursor.loadValue();
+      starts[i] = cursor.valueStart;
+      ends[i] = cursor.valueEnd;
+      bytes += cursor.valueEnd - cursor.valueStart;
     }
     return most;
   }

@@ -57,6 +57,31 @@ test('keys and values of all lengths come as they were put, either way, from any
   }
 });
 
+test('bytes of all lengths come as they were put, each for itself', async () => {
+  const db = openFresh();
+  const store = db.store('s', { key: 'u32', value: 'bytes' });
+  const sizeOf = (i: number): number =>
+    [70 + (i % 40), i % 64, 104, 5000, 300, 20_000][i % 31] ?? 99;
+  const bytesOf = (i: number): Uint8Array => new Uint8Array(sizeOf(i)).fill(i);
+  // Not in their order, so that they do not lie in their leaves as they are asked for.
+  const keys = Array.from({ length: 900 }, (_, i) => (i * 7919) % 900);
+  for (const key of keys) if (key % 5 !== 0) await store.put(key, bytesOf(key + 1));
+  await store.putMany(keys.map((key) => [key, bytesOf(key)] as const));
+  for (const reverse of [false, true]) {
+    const found = store.range({ reverse }).toArray();
+    expect(found.map(([key]) => key)).toEqual(
+      Array.from({ length: 900 }, (_, i) => (reverse ? 899 - i : i)),
+    );
+    for (const [key, value] of found) {
+      expect(Buffer.compare(value, bytesOf(key))).toBe(0);
+      if (value.length % 8 === 0) expect(value.byteOffset % 8).toBe(0);
+    }
+    for (const [key, value] of found) value.fill(key + 1);
+    for (const [key, value] of found)
+      expect(value.every((byte) => byte === ((key + 1) & 255))).toBe(true);
+  }
+});
+
 test("a user's codec is called for what is asked for, and for nothing else", async () => {
   const db = openFresh();
   const decoded = { keys: 0, values: 0 };

@@ -9,7 +9,7 @@ import { bytesKey } from '../../src/codec/bytes.ts';
 import { EncodedValue, type ValueFormat } from '../../src/codec/codec.ts';
 import { jsonValue } from '../../src/codec/json.ts';
 import { msgpackValue } from '../../src/codec/msgpack.ts';
-import { ownedCopy } from '../../src/codec/owned-copy.ts';
+import { ownedCopies, ownedCopy } from '../../src/codec/owned-copy.ts';
 import { keyFormat, valueFormat } from '../../src/codec/registry.ts';
 import { ShapeEncoder } from '../../src/codec/shape-encoder.ts';
 import { NO_SHAPES } from '../../src/codec/shapes.ts';
@@ -187,6 +187,44 @@ describe('copies', () => {
     expect(source[200]).toBe(200);
     expect(Object.getPrototypeOf(ownedCopy(new Uint8Array(100), 0, 100))).toBe(
       Uint8Array.prototype,
+    );
+  });
+
+  test('made at once are as those made one by one', () => {
+    const numbers = fc.integer({ min: 0, max: 300 });
+    const sizes = fc.array(
+      fc.oneof(fc.integer({ min: 65, max: 150 }), fc.constantFrom(0, 9, 64, 128, 4095, 4096)),
+      {
+        minLength: 1,
+        maxLength: 60,
+      },
+    );
+    check(
+      fc.tuple(sizes, fc.array(numbers, { minLength: 60, maxLength: 60 }), fc.boolean()),
+      ([all, gaps, near]) => {
+        const starts = new Int32Array(all.length);
+        const ends = new Int32Array(all.length);
+        let at = 0;
+        for (const [i, size] of all.entries()) {
+          starts[i] = at + (near ? gaps[i]! % 20 : gaps[i]!);
+          ends[i] = starts[i]! + size;
+          at = ends[i]!;
+        }
+        const source = Uint8Array.from({ length: at }, (_, i) => (i * 31 + (i >> 8)) & 255);
+        const kept = source.slice();
+        const copies: Uint8Array[] = [];
+        ownedCopies(source, starts, ends, all.length, copies);
+        source.fill(0);
+        for (const [i, copy] of copies.entries()) {
+          expect(copy).toStrictEqual(kept.slice(starts[i], ends[i]));
+          if (copy.length % 8 === 0) expect(copy.byteOffset % 8).toBe(0);
+        }
+        // None lies in another one.
+        for (const [i, copy] of copies.entries()) copy.fill(i + 1);
+        for (const [i, copy] of copies.entries()) {
+          expect(copy.every((byte) => byte === i + 1)).toBe(true);
+        }
+      },
     );
   });
 
