@@ -8,7 +8,8 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
 
-for name in binding.gyp native package.json src test tsconfig.json vitest.config.ts; do
+for name in binding.gyp native package.json scripts src test tsconfig.json \
+  tsconfig.build.json vitest.config.ts; do
   cp -R "$root/$name" "$copy/$name"
 done
 ln -s "$root/node_modules" "$copy/node_modules"
