@@ -8,7 +8,7 @@
  * level of the root says how deep the map is; it covers leafBits x fanout^level pages.
  */
 
-import { MAP_ENTRY_BYTES, PAGE_HEADER_BYTES } from './geometry.ts';
+import { PAGE_HEADER_BYTES } from './geometry.ts';
 import type { Segment } from './segment.ts';
 import { high32, low32, u48 } from './segment.ts';
 
@@ -23,9 +23,6 @@ export function mapWord(s: Segment, o: number, w: number): number {
 export function copyMapWords(s: Segment, o: number, words: Int32Array): void {
   const from = (o >> 2) + HEADER_WORDS;
   words.set(s.i32.subarray(from, from + words.length));
-}
-export function setMapWords(s: Segment, o: number, words: Int32Array): void {
-  s.i32.set(words, (o >> 2) + HEADER_WORDS);
 }
 export function setMapWord(s: Segment, o: number, w: number, bits: number): void {
   s.i32[(o >> 2) + HEADER_WORDS + w] = bits;
@@ -65,21 +62,6 @@ export function setMapBitsBelow(
   bits: number,
 ): void {
   s.i32[(o >> 2) + HEADER_WORDS + 2 * fanout + i] = bits | 0;
-}
-
-/** Copies the children of the interior page at `from`, with all that is kept of them, to `to`. */
-export function copyMapChildren(
-  source: Segment,
-  from: number,
-  target: Segment,
-  to: number,
-  fanout: number,
-): void {
-  const start = from + PAGE_HEADER_BYTES;
-  target.bytes.set(
-    source.bytes.subarray(start, start + MAP_ENTRY_BYTES * fanout),
-    to + PAGE_HEADER_BYTES,
-  );
 }
 
 /** Bits set in a 32-bit word. */

@@ -48,17 +48,18 @@ export function findMapLeaf(
     page = mapChild(s, o, slot);
     if (page === 0) return NOTHING;
     birth = mapChildBirth(s, o, geometry.mapFanout, slot);
-    o = pages.find(page, birth, PAGE_TYPE.map);
     level--;
-    if (pageLevel(pages.segment, o) !== level) {
-      const found = pageLevel(pages.segment, o);
-      throw new CorruptionError(
-        page,
-        `map page ${page}: level ${found}, its parent wants ${level}`,
-      );
-    }
+    o = findMapPage(pages, page, birth, level);
   }
   return { page, birth };
+}
+
+/** As `find` of a map page, which its parent wants to be of that level. */
+export function findMapPage(pages: PageReader, page: number, birth: number, level: number): number {
+  const o = pages.find(page, birth, PAGE_TYPE.map);
+  const found = pageLevel(pages.segment, o);
+  if (found === level) return o;
+  throw new CorruptionError(page, `map page ${page}: level ${found}, its parent wants ${level}`);
 }
 
 /** Copies the bits of a bitmap page, or of nothing, into `words`, OR-ing them when `or` is set. */

@@ -8,7 +8,7 @@ import { assert } from '../assert.ts';
 import { CHUNK_BYTES, type Geometry, PAGE_HEADER_BYTES } from '../format/geometry.ts';
 import { chunkChecksumAt } from '../format/overflow.ts';
 import { PAGE_TYPE, setPageBirth, setSlotCount } from '../format/page-header.ts';
-import { Segment } from '../format/segment.ts';
+import { copyPage, Segment } from '../format/segment.ts';
 import { hashChunk } from './chunk-checksum.ts';
 import type { MappedPages } from './mapped-pages.ts';
 import { checksumsOn, chunkOfRunIsIntact, type RunReference } from './mapped-run.ts';
@@ -110,7 +110,7 @@ export function movedRun(
   for (let head = 0; head < heads; head++) {
     const from = file.find(source.page + head, source.birth, PAGE_TYPE.overflow);
     const o = head * geometry.pageSize;
-    segment.bytes.set(file.segment.bytes.subarray(from, from + geometry.pageSize), o);
+    copyPage(file.segment, from, segment, o, geometry.pageSize);
     setPageBirth(segment, o, transaction);
   }
   file.requirePages(source.page, pages);

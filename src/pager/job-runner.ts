@@ -63,14 +63,10 @@ export class JobRunner {
     };
   }
 
-  /** The roots of that state, and its id, for those who need no more. */
+  /** The roots of that state, for those who need no more. */
   get tipRoots(): SnapshotRoots {
     const { lock, inFlight } = this;
     return inFlight?.tip.roots ?? lock.entryRoots(lock.findEntry(lock.published));
-  }
-  get tipId(): number {
-    const { lock, inFlight } = this;
-    return inFlight?.tip.roots.id ?? lock.entryId(lock.findEntry(lock.published));
   }
 
   /**

@@ -22,7 +22,7 @@ import {
 } from '../format/map-page.ts';
 import { PAGE_TYPE, pageLevel, setOwnNumber } from '../format/page-header.ts';
 import type { Segment } from '../format/segment.ts';
-import { findMapLeaf, leavesBelow, type MapPointer } from './allocation-map.ts';
+import { findMapLeaf, findMapPage, leavesBelow, type MapPointer } from './allocation-map.ts';
 import type { Run } from './free-runs.ts';
 import type { PlacedPage } from './placed-page.ts';
 import type { SnapshotRoots } from './snapshot.ts';
@@ -40,7 +40,7 @@ interface MapPage {
   added: number;
 }
 
-/** More levels than a map has: 582^5 pages of 4 KiB are no file. */
+/** More levels than a map of 2^32 pages has, were they as small as 256 bytes. */
 const LEVELS = 8;
 
 export class MapUpdate {
@@ -208,14 +208,7 @@ export class MapUpdate {
     const page = mapChild(parent.segment, parent.o, slot);
     if (page === 0) return pages.allocate(PAGE_TYPE.map, level, 0);
     const birth = mapChildBirth(parent.segment, parent.o, mapFanout, slot);
-    const o = pages.find(page, birth, PAGE_TYPE.map);
-    const found = pageLevel(pages.segment, o);
-    if (found !== level) {
-      throw new CorruptionError(
-        page,
-        `map page ${page}: level ${found}, its parent wants ${level}`,
-      );
-    }
+    findMapPage(pages, page, birth, level);
     return pages.touch(page, birth, PAGE_TYPE.map);
   }
 

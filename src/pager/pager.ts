@@ -329,7 +329,7 @@ export class Pager {
 
   /** Rule 3: whether the next id is not reserved by a durable meta. */
   private idsAreUsedUp(): boolean {
-    return this.idAfter(this.jobs.tipId) >= this.lock.idsReservedUntil;
+    return this.idAfter(this.jobs.tipRoots.id) >= this.lock.idsReservedUntil;
   }
 
   private idAfter(newest: number): number {

@@ -71,7 +71,7 @@ export function place(request: PlacementRequest): Placement {
     lowFrom: lowPlaces?.from,
   });
   // Before the map's own pages are among them.
-  const { order, count, leaves } = byLifetime(pages);
+  const { order, leaves } = byLifetime(pages);
   const map = new MapUpdate(pages, base);
   map.clearFreed();
   for (let i = 0; i < pages.freedRuns.length; i += 2) {
@@ -81,20 +81,19 @@ export function place(request: PlacementRequest): Placement {
   if (lowPlaces !== undefined) map.moveFrom(lowPlaces.end);
   const runPlaces = placeRuns(pages, free, allocator, map);
   // The map's pages are taken with the others, so that they lie in the same run.
-  const passing = count + map.estimate(allocator.end) - leaves;
+  const passing = order.length + map.estimate(allocator.end) - leaves;
   const places = allocator.takeByLife(leaves, passing, base.mapPage, request.spared);
   for (const runs of [places.lasting, places.passing]) {
     for (const run of runs) map.set(run.page, run.count);
   }
   const placeOf = new Int32Array(pages.indices);
   placePages(order, 0, leaves, places.lasting, placeOf);
-  const left = placePages(order, leaves, count, places.passing, placeOf);
+  const left = placePages(order, leaves, order.length, places.passing, placeOf);
   for (const run of left) map.offer(run);
   map.settle(allocator);
 
   const placed: PlacedPage[] = [];
-  for (let i = 0; i < count; i++) {
-    const index = order[i]!;
+  for (const index of order) {
     const s = pages.segmentOf(index);
     const o = pages.offsetOf(index);
     placePointers(s, o, placeOf, runPlaces);
@@ -160,9 +159,8 @@ function placeRuns(
 
 /** Dirty pages in the order of their lives. */
 interface Lives {
-  /** The first `count` are indices, those of leaves first. */
+  /** Indices, those of leaves first. */
   readonly order: Int32Array;
-  readonly count: number;
   readonly leaves: number;
 }
 
@@ -172,8 +170,7 @@ interface Lives {
  * every commit replaces as it does the map. Pages of one kind stay as they were made.
  */
 function byLifetime(pages: WritePages): Lives {
-  const count = pages.dirtyPages;
-  const order = new Int32Array(count);
+  const order = new Int32Array(pages.dirtyPages);
   ends.fill(0);
   for (let index = pages.nextDirty(-1); index >= 0; index = pages.nextDirty(index)) {
     ends[kindOf(pages, index)]!++;
@@ -187,7 +184,7 @@ function byLifetime(pages: WritePages): Lives {
     assert(ownNumber(pages.segmentOf(index), o) < 0, 'a dirty page is placed once');
     order[ends[kindOf(pages, index)]!++] = index;
   }
-  return { order, count, leaves };
+  return { order, leaves };
 }
 
 /** A page's level; CATALOGUE for leaves of the catalogue. */
