@@ -119,9 +119,7 @@ export class Pager {
       this.turn.start();
       if (this.idsAreUsedUp()) {
         await this.jobs.inFlight?.done;
-        // The flush gives the lock back once; this session keeps its own hold.
-        this.storage.tryAcquireWriter();
-        await this.jobs.run(this.upkeep.flushJob());
+        await this.jobs.run(this.upkeep.flushJobOfHolder());
         if (this.turn.isClosed) throw this.turn.closedError();
       }
       return this.newSession();
@@ -139,8 +137,7 @@ export class Pager {
     try {
       this.turn.start();
       if (this.idsAreUsedUp()) {
-        this.storage.tryAcquireWriter();
-        this.jobs.runSync(this.upkeep.flushJob());
+        this.jobs.runSync(this.upkeep.flushJobOfHolder());
       }
       return this.newSession();
     } catch (error) {

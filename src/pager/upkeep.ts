@@ -77,6 +77,16 @@ export class Upkeep {
     return prepareFlush(this.file.storage, this.file.lock, this.file.identity, this.jobs.tip);
   }
 
+  /**
+   * The same for a caller who keeps the lock: the job gives back a hold of its own. That is taken
+   * when there is a job: a lock file that is damaged may be why there is none.
+   */
+  flushJobOfHolder(): PreparedCommit {
+    const prepared = this.flushJob();
+    this.file.storage.tryAcquireWriter();
+    return prepared;
+  }
+
   /** Cuts off what lies past every retained snapshot: rule 7, and no growth step is left. */
   async giveBack(): Promise<void> {
     await this.exclusive(() => {
@@ -166,10 +176,7 @@ export class Upkeep {
 
   /** Writes a confirming meta, when one is wanting. */
   private confirm(): void {
-    if (!this.restsOnWalk) return;
-    // The job gives the lock back once; `tidy` keeps its own hold.
-    this.file.storage.tryAcquireWriter();
-    this.jobs.runSync(this.flushJob());
+    if (this.restsOnWalk) this.jobs.runSync(this.flushJobOfHolder());
   }
 
   /** Whether D is the newest, and its own meta is of one flush. The lock is held. */

@@ -1,11 +1,13 @@
 /**
- * A lock file that somebody cuts short while the database is open ends the handles on it: a named error
- * from whatever needs it, no signal, nothing committed, and all is right after opening again.
+ * A lock file that somebody cuts short, or writes nonsense to, while the database is open ends the
+ * handles on it: a named error from whatever needs it, no signal, nothing committed, and all is
+ * right after opening again.
  */
 
-import { truncateSync } from 'node:fs';
+import { closeSync, openSync, truncateSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { WORD } from '../../src/format/lock-file.ts';
 import { open } from '../../src/index.ts';
 import { newFolder, program } from '../support/process-children.ts';
 
@@ -71,3 +73,43 @@ describe.each(LENGTHS)('cut down to %i bytes', (length) => {
     ]);
   });
 });
+
+/**
+ * Case 1395 of the hostile lock files, seed 220570370. The ids that are reserved are used up, so a
+ * write begins with a flush; D is an entry that does not exist, so there is no flush. The hold of
+ * the lock that was taken for the flush stayed: other handles waited for the lock until this one
+ * was closed.
+ */
+test('a flush that cannot be made keeps no hold of the writer lock', async () => {
+  const path = await newDatabase();
+  const options = { durability: 'manual', lockTimeout: 200 } as const;
+  const handles = [open(path, options), open(path, options)];
+  setWord(`${path}-lock`, WORD.durable, 8191);
+  setWord(`${path}-lock`, WORD.lastIdStarted + 1, -1);
+  const damaged = { code: 'STORAGE_FAULT', message: expect.stringMatching(/lock file/) };
+  for (let i = 0; i < 3; i++) {
+    for (const db of handles) {
+      const store = db.store<number, number>('s', { key: 'u32' });
+      expect(() => db.writeSync((tx) => tx.put(store, 0, 2))).toThrow(
+        expect.objectContaining(damaged),
+      );
+      await expect(store.put(0, 3)).rejects.toMatchObject(damaged);
+    }
+  }
+  for (const db of handles) {
+    await db.close().catch((error: unknown) => expect(error).toMatchObject(damaged));
+  }
+  const again = open(path);
+  const store = again.store<number, number>('s', { key: 'u32' });
+  expect(store.get(0)).toBe(0);
+  await store.put(0, 4);
+  await again.close();
+});
+
+function setWord(path: string, word: number, value: number): void {
+  const file = openSync(path, 'r+');
+  const bytes = new Uint8Array(4);
+  new DataView(bytes.buffer).setInt32(0, value, true);
+  writeSync(file, bytes, 0, 4, 4 * word);
+  closeSync(file);
+}
