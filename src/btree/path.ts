@@ -28,7 +28,7 @@ export class Path {
   slot = 0;
   /** Is the key in that slot the one sought? */
   found = false;
-  /** Bytes of the entry found, read ahead; their values mean nothing. */
+  /** Bytes of a page or an entry, read ahead; their values mean nothing. */
   ahead = 0;
 }
 

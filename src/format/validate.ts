@@ -16,11 +16,10 @@ import { BRANCH_SLOT_BYTES, type Geometry, LEAF_SLOT_BYTES } from './geometry.ts
 import {
   fixedBytes,
   leafDirectoryEnd,
-  leafEntry,
-  leafEntryBytes,
+  leafSlotsAt,
+  storedValueBytes,
   suffixLength,
   VALUE_IN_OVERFLOW,
-  valueWord,
 } from './leaf.ts';
 import {
   heapSize,
@@ -102,31 +101,45 @@ function leafFault(s: Segment, o: number, geometry: Geometry): string | undefine
   const fixed = fixedBytes(flags);
   const longestSuffix = geometry.maxKeyBytes - prefixLength(s, o);
   const largest = geometry.maxLeafEntryBytes - LEAF_SLOT_BYTES;
+  // A reader beside a writer does this for every page that it comes upon: the accessors of leaf.ts
+  // are written out, as in btree/search.ts.
+  const { u16 } = s;
+  const slots = leafSlotsAt(o, n) >> 1;
+  const isCatalogue = (flags & PAGE_FLAG.catalogue) !== 0;
   let total = 0;
   for (let i = 0; i < n; i++) {
-    const e = leafEntry(s, o, n, i);
+    const e = o + u16[slots + i]!;
     if (e < start || e + fixed > end || (e & 1) !== 0) {
       return `slot ${i} starts at ${e - o}, outside the heap at ${start - o}..${end - o}`;
     }
-    const size = leafEntryBytes(s, e, fixed);
+    const suffix = u16[e >> 1]!;
+    const word = u16[(e >> 1) + 1]!;
+    const size = (fixed + storedValueBytes(word) + suffix + 1) & ~1;
     if (e + size > end) {
       return `slot ${i} at ${e - o} takes ${size} bytes, past the heap's end at ${end - o}`;
     }
-    if (suffixLength(s, e) > longestSuffix || size > largest) {
+    if (suffix > longestSuffix || size > largest) {
       return `slot ${i} has a key or an entry larger than any: ${size} bytes`;
     }
     total += size;
-    const word = valueWord(s, e);
-    if ((word & VALUE_IN_OVERFLOW) !== 0) {
-      if ((flags & PAGE_FLAG.overflow) === 0)
-        return `slot ${i} has a run, the page's flags deny it`;
-      // A walk, and the commit that gives pages their places, look for roots in leaves.
-      if ((flags & PAGE_FLAG.catalogue) !== 0) return `slot ${i} has its record in a run`;
-    } else if ((flags & PAGE_FLAG.catalogue) !== 0 && word < CATALOGUE_RECORD_BYTES) {
-      return `slot ${i} has a catalogue record of ${word} bytes`;
+    if (word >= VALUE_IN_OVERFLOW || isCatalogue) {
+      const fault = recordFault(i, word, flags);
+      if (fault !== undefined) return fault;
     }
   }
   return sumFault(s, o, total);
+}
+
+/** What is wrong with the value in slot `i` of a leaf: a run's reference or a store's record. */
+function recordFault(i: number, word: number, flags: number): string | undefined {
+  const isCatalogue = (flags & PAGE_FLAG.catalogue) !== 0;
+  if (word < VALUE_IN_OVERFLOW) {
+    if (!isCatalogue || word >= CATALOGUE_RECORD_BYTES) return undefined;
+    return `slot ${i} has a catalogue record of ${word} bytes`;
+  }
+  if ((flags & PAGE_FLAG.overflow) === 0) return `slot ${i} has a run, the page's flags deny it`;
+  // A walk, and the commit that gives pages their places, look for roots in leaves.
+  return isCatalogue ? `slot ${i} has its record in a run` : undefined;
 }
 
 function branchFault(s: Segment, o: number, geometry: Geometry): string | undefined {
