@@ -20,6 +20,7 @@ const layers = [
   ['upkeep'],
   ['database', 'store', 'options', 'open'],
   ['index'],
+  ['start'],
   ['cli', 'adapters'],
 ];
 const order = layers.map((names) => names.join(', ')).join(' < ');

@@ -15,6 +15,7 @@ import {
   utimesSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { buildEnvironment, npm, programs, root, step } from './steps.mjs';
 
 /**
@@ -31,19 +32,34 @@ export async function setUp(wanted = {}) {
   );
 }
 
-const bundled = join(root, 'dist/bundle/coppice.js');
+const bundleFolder = join(root, 'dist/bundle');
+const keepCode = join(bundleFolder, 'keep-code.js');
 
-/** Makes dist/ of src/, and the bundle, when they are not. Returns as `setUp` does. */
+/**
+ * Makes dist/ of src/, the bundle and the code to start with, when they are not. Returns as `setUp`
+ * does.
+ */
 export async function compileLibrary() {
-  return (await compile('src', 'tsconfig.build.json', 'dist')) && (await bundle());
+  return (
+    (await compile('src', 'tsconfig.build.json', 'dist')) && (await bundle()) && (await keep())
+  );
 }
 
 /** Puts dist/ together when it is newer than what was made of it. */
 async function bundle() {
   const script = join(root, 'scripts/bundle.mjs');
   const parts = filesIn(join(root, 'dist'));
-  if (existsSync(bundled) && statSync(bundled).mtimeMs >= newest([script, ...parts])) return true;
+  // The one that is made last.
+  if (existsSync(keepCode) && statSync(keepCode).mtimeMs >= newest([script, ...parts])) return true;
   return step('bundle dist/ (rolldown)', process.execPath, [script]);
+}
+
+/** Keeps the code that this Node makes of the bundle when there is none, or of an older one. */
+async function keep() {
+  const { codePath } = await import('../dist/start/code-cache.js');
+  const path = codePath(pathToFileURL(keepCode).href);
+  if (existsSync(path) && statSync(path).mtimeMs >= newest([keepCode, addon])) return true;
+  return step('keep the code to start with', process.execPath, [keepCode]);
 }
 
 /**
@@ -130,7 +146,7 @@ function filesIn(folder) {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
     const path = join(folder, entry.name);
     if (entry.isDirectory()) return entry.name === 'node_modules' ? [] : filesIn(path);
-    return path === bundled ? [] : [path];
+    return path.startsWith(bundleFolder) ? [] : [path];
   });
 }
 

@@ -12,21 +12,25 @@
  * 256 B 107 / 471, 1,000 B 182 / 1,008, 4,096 B 900 / 2,028, 16 KiB 2,250 / 2,730.
  */
 
-import { markAsUntransferable } from 'node:worker_threads';
-
 /** V8 keeps typed arrays up to this size on its own heap (typed_array_max_size_in_heap). */
 const ON_HEAP_BYTES = 64;
 /** From here on the copy itself outweighs the allocation, and one value would pin a slab. */
 const OWN_BUFFER_BYTES = 4096;
 const SLAB_BYTES = 64 * 1024;
+/**
+ * The module that marks slabs takes 3 ms to load, and a slab spares a copy 0.3 us: a program that
+ * reads a few values goes without.
+ */
+const COPIES_WITHOUT_SLAB = 1000;
 
 let slab: ArrayBuffer = new ArrayBuffer(0);
 let used = 0;
+let copiesWithoutSlab = 0;
 
 /** A plain Uint8Array with the bytes [start, end) of `bytes`, which the caller's user may keep. */
 export function ownedCopy(bytes: Uint8Array, start: number, end: number): Uint8Array {
   const size = end - start;
-  if (size <= ON_HEAP_BYTES || size >= OWN_BUFFER_BYTES) {
+  if (size <= ON_HEAP_BYTES || size >= OWN_BUFFER_BYTES || !haveSlabs()) {
     return Uint8Array.prototype.slice.call(bytes, start, end);
   }
   // A user's own slab.transfer() leaves it with no bytes: the second test sees that, too.
@@ -65,7 +69,7 @@ export function ownedCopies(
     if (size <= ON_HEAP_BYTES || size >= OWN_BUFFER_BYTES || (size & 7) === 0) atOnce = false;
   }
   const span = to - from;
-  if (!atOnce || span > 2 * total || span > SLAB_BYTES / 4) {
+  if (!atOnce || span > 2 * total || span > SLAB_BYTES / 4 || !haveSlabs()) {
     for (let i = 0; i < count; i++) copies[i] = ownedCopy(bytes, starts[i]!, ends[i]!);
     return;
   }
@@ -79,8 +83,13 @@ export function ownedCopies(
   used = (used + span + 7) & ~7;
 }
 
+/** Whether copies are worth a slab yet. */
+function haveSlabs(): boolean {
+  return copiesWithoutSlab >= COPIES_WITHOUT_SLAB || ++copiesWithoutSlab >= COPIES_WITHOUT_SLAB;
+}
+
 function newSlab(): void {
   slab = new ArrayBuffer(SLAB_BYTES);
-  markAsUntransferable(slab);
+  process.getBuiltinModule('node:worker_threads').markAsUntransferable(slab);
   used = 0;
 }

@@ -3,7 +3,9 @@
  * it is a file or a stream of either kind. What a stream fails with is thrown as it is.
  */
 
-import { type FileHandle, open } from 'node:fs/promises';
+// As in target-file.ts.
+import { promises } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
 import { orAborted } from '../transaction/pace.ts';
 import type { BackupSource } from './backup-options.ts';
 import { failure, readSome } from './target-file.ts';
@@ -82,7 +84,7 @@ class FileBytes implements Bytes {
 
   async next(): Promise<Uint8Array | undefined> {
     try {
-      this.handle ??= await open(this.path, 'r');
+      this.handle ??= await promises.open(this.path, 'r');
       const bytes = new Uint8Array(READ_BYTES);
       const read = await readSome(this.handle, bytes, null);
       return read === 0 ? undefined : bytes.subarray(0, read);
