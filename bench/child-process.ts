@@ -6,9 +6,19 @@ import { type Entrant, isProgram } from './contenders/all.ts';
 import { Conversation, type Line, processLine } from './conversation.ts';
 import type { ChildTask, Reply, Request } from './protocol.ts';
 
-/** Starts at once; the first question waits until it has. */
-export function startChild(task: ChildTask, contender: Entrant): Child {
-  return new Child(isProgram(contender) ? programLine(task, contender.path) : nodeLine(task));
+/**
+ * Starts at once; the first question waits until it has. `flags` are for Node; a process that is to
+ * begin as a user's does has none: V8 takes no code that was compiled with others.
+ */
+export function startChild(
+  task: ChildTask,
+  contender: Entrant,
+  flags: readonly string[] = [],
+): Child {
+  const line = isProgram(contender)
+    ? programLine(task, contender.path)
+    : processLine<Request, Reply>(new URL('./child.js', import.meta.url), task, flags);
+  return new Child(line);
 }
 
 export class Child extends Conversation<Request, Reply> {
@@ -17,10 +27,6 @@ export class Child extends Conversation<Request, Reply> {
     const reply = await this.askLast('close');
     return reply.kind === 'closed' ? reply.peakRssBytes : 0;
   }
-}
-
-function nodeLine(task: ChildTask): Line<Request, Reply> {
-  return processLine(new URL('./child.js', import.meta.url), task, ['--expose-gc']);
 }
 
 /** Requests and replies are lines of text; see contenders/lmdb-c.c. */

@@ -120,7 +120,9 @@ class Lane {
   }
 
   async round(counts: boolean): Promise<void> {
-    this.child ??= startChild(this.task, this.contender);
+    // Each round of one process begins without what the last one left.
+    const flags = this.freshProcess ? [] : ['--expose-gc'];
+    this.child ??= startChild(this.task, this.contender, flags);
     const reply = await this.child.ask('round');
     if (reply.kind !== 'round') throw new Error(`a child answered "${reply.kind}" to a round`);
     if (counts) this.replies.push(reply);
