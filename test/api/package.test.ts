@@ -11,7 +11,7 @@ import { open } from '../../src/index.ts';
 import { newPath, openFresh } from '../support/fresh-database.ts';
 
 const root = resolve(import.meta.dirname, '../..');
-const entry = join(root, 'dist/index.js');
+const entry = join(root, 'dist/bundle/coppice.js');
 const fixture = (name: string): string => join(import.meta.dirname, 'fixtures', name);
 const run = promisify(execFile);
 

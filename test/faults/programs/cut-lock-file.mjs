@@ -1,7 +1,7 @@
 // cut-lock-file.mjs PATH: two threads commit and read for ever; each tells with which error it ends.
 import { writeSync } from 'node:fs';
 import { isMainThread, Worker, workerData } from 'node:worker_threads';
-import { open } from '../../../dist/index.js';
+import { open } from '../../../dist/bundle/coppice.js';
 
 const path = isMainThread ? process.argv[2] : workerData;
 const db = open(path, { lockTimeout: 60_000 });

@@ -1,7 +1,7 @@
 // What the child programs share.
 import { writeSync } from 'node:fs';
 
-export { CoppiceError, open, restore, StorageFaultError } from '../../../dist/index.js';
+export { CoppiceError, open, restore, StorageFaultError } from '../../../dist/bundle/coppice.js';
 export { checkState, prepare, step, storesOf } from '../../support/process-state.mjs';
 export const parameters = process.argv.slice(2);
 export const say = (...words) => writeSync(1, `${words.join(' ')}\n`);

@@ -1,6 +1,6 @@
 // backup.mjs PATH TARGET WHAT: again and again makes TARGET, by a backup of PATH ('full', 'compact'),
 // or by 'restore' of PATH, a full backup; says 'begin' and 'done' each time.
-import { restore } from '../../../dist/index.js';
+import { restore } from '../../../dist/bundle/coppice.js';
 import { fail, open, parameters, say } from './program.mjs';
 
 const [path, target, what] = parameters;

@@ -7,7 +7,7 @@
 import { readFileSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as wait } from 'node:timers/promises';
-import { open } from '../../../dist/index.js';
+import { open } from '../../../dist/bundle/coppice.js';
 
 const [what, path, ...numbers] = process.argv.slice(2);
 const PIECE = 2 ** 20;

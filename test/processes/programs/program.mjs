@@ -9,7 +9,7 @@ import {
   storesOf,
 } from '../../support/process-state.mjs';
 
-export { CoppiceError, open, restore } from '../../../dist/index.js';
+export { CoppiceError, open, restore } from '../../../dist/bundle/coppice.js';
 export { checkState, ownTransactions, prepare, step, storesOf };
 
 /** The parameters of the program, or of the worker thread that runs it. */

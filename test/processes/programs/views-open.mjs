@@ -3,7 +3,7 @@
 // length of one after it.
 
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
-import { open } from '../../../dist/index.js';
+import { open } from '../../../dist/bundle/coppice.js';
 
 const path = isMainThread ? process.argv[2] : workerData;
 const db = open(path);
