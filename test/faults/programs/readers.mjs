@@ -3,7 +3,7 @@
 //     fill N    2,000 values, about N MiB
 //     all       every value, from the newest snapshot       old     from the first snapshot
 //     each      of every eleventh key: how many were read right, and how many were STORAGE_FAULT; or
-//               the first that was neither
+//               the first that was neither            alone   the same, in the main thread only
 //     warm      the first hundred keys
 //     get       one key after another, how many are there
 //     begin     takes an iterator a few steps                rest    the rest of it
@@ -46,6 +46,7 @@ const work = {
     }
     return counts;
   },
+  alone: () => (isMainThread ? work.each() : 'idle'),
   warm: () => {
     for (let k = 0; k < 100; k++) data.get(k);
     return 'warm';
