@@ -41,7 +41,7 @@ const NOWHERE = -1;
 const KEPT = -2;
 
 export class Cursor extends EntryView {
-  private readonly tree: CursorTree;
+  private tree: CursorTree;
   private readonly path: Path = new Path();
   private lower: Bound | undefined;
   private upper: Bound | undefined;
@@ -193,6 +193,24 @@ export class Cursor extends EntryView {
   skip(steps: number): void {
     this.slot += steps;
     this.glance(0);
+  }
+
+  /**
+   * Whether no entry of the range follows, or precedes, the one that it stands at. False also where
+   * it would take a look into another leaf to say so.
+   */
+  endsHere(reverse: boolean): boolean {
+    const isAlone = this.path.depth === 0;
+    if (reverse) return this.slot === this.begin && (isAlone || this.begin > 0);
+    return this.slot === this.end - 1 && (isAlone || this.end < this.count);
+  }
+
+  /** Goes on from where it stands in another object on the same root. Neither has changed. */
+  goOnIn(tree: CursorTree): void {
+    const { page, birth } = this.tree.root;
+    assert(tree.root.page === page && tree.root.birth === birth, 'a cursor was given another tree');
+    this.tree = tree;
+    this.changes = tree.changes;
   }
 
   /** How many entries of the tree come before this one. Only while the tree has not changed. */

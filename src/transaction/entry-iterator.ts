@@ -18,6 +18,11 @@ export interface Iteration {
   check(): void;
   /** Lets go of the snapshot. Called once. */
   release(): void;
+  /**
+   * Where it is there, called once, when the first entries have been read: what the rest stands on,
+   * the same entries in another tree perhaps. `over`: there is no rest.
+   */
+  settle?(over: boolean): Iteration;
 }
 
 const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
@@ -70,6 +75,7 @@ export class EntryIterator<K, V, T> implements IterableIterator<T> {
   /** How many are to be read, past those in the batch. */
   private left: number;
   private readonly readsAhead: boolean;
+  private settled = false;
 
   /** `readsAhead`: whether entries may be read before they are asked for. */
   constructor(
@@ -126,6 +132,7 @@ export class EntryIterator<K, V, T> implements IterableIterator<T> {
         this.at = 0;
         this.filled = batch.count;
         this.left -= batch.count;
+        if (!this.settled) this.settle();
         return true;
       }
       // It has expired.
@@ -156,6 +163,16 @@ export class EntryIterator<K, V, T> implements IterableIterator<T> {
     return cursor.seekIndex(
       reverse ? tree.rankOfUpper(upper) - 1 - offset : tree.rankOfLower(lower) + offset,
     );
+  }
+
+  private settle(): void {
+    this.settled = true;
+    const iteration = this.iteration!;
+    if (iteration.settle === undefined) return;
+    const cursor = this.cursor!;
+    if (cursor.endsHere(this.range.reverse)) this.left = 0;
+    this.iteration = iteration.settle(this.left === 0);
+    if (this.left > 0) cursor.goOnIn(this.iteration.tree);
   }
 
   /** To what comes after the entry that was given. */

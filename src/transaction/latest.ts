@@ -6,6 +6,7 @@ import { DatabaseClosedError } from '../errors.ts';
 import type { StoreDescription } from '../format/catalogue.ts';
 import type { Pager } from '../pager/pager.ts';
 import type { Abandoned } from './abandoned.ts';
+import { BriefIteration, type BriefReader, keptIteration } from './brief-iteration.ts';
 import { catalogueRoot, findRecord } from './catalogue.ts';
 import type { Iteration } from './entry-iterator.ts';
 import type { OpenValues, ValueHold } from './open-values.ts';
@@ -18,7 +19,7 @@ export class LatestReader extends BaseReader {
   private readonly pager: Pager;
   private readonly pins: PinnedSnapshots;
   private readonly owner: object;
-  private readonly abandoned: Abandoned;
+  private readonly parts: BriefReader;
   private readonly openValues: OpenValues;
 
   constructor(
@@ -32,7 +33,7 @@ export class LatestReader extends BaseReader {
     this.pager = pager;
     this.pins = pins;
     this.owner = owner;
-    this.abandoned = abandoned;
+    this.parts = { pager, pins, abandoned };
     this.openValues = openValues;
   }
 
@@ -91,13 +92,9 @@ export class LatestReader extends BaseReader {
   protected iteration<K, V>(definition: StoreDefinition<K, V>): Iteration {
     const { pager } = this;
     if (pager.closed) throw new DatabaseClosedError(`${pager.path} is closed.`);
-    const pinned = this.pins.acquire();
-    try {
-      return this.abandoned.watch(pager, pinned, pinned.tree(definition));
-    } catch (error) {
-      pinned.release();
-      throw error;
-    }
+    // Code of the user may come back to the tree, or take its time.
+    if (!definition.readsAhead) return keptIteration(this.parts, definition);
+    return new BriefIteration(this.parts, definition, this.enter(definition));
   }
 
   protected hold<K, V>(definition: StoreDefinition<K, V>): ValueHold {

@@ -92,14 +92,16 @@ test('READERS_FULL names the number of slots, and ends when one is free', async 
     await store.put('k', i);
     snapshots.push(db.snapshot());
   }
-  await store.put('k', 2);
+  const entries = Array.from({ length: 10 }, (_, i): [string, number] => [`k${i}`, i]);
+  await store.putMany(entries);
   const error = await expectRefusal(() => db.snapshot(), coded('READERS_FULL', '3', 'maxReaders'));
   expect(error).toMatchObject({ maxReaders: 3 });
   await expectRefusal(() => [...store], coded('READERS_FULL'));
-  expect(store.get('k')).toBe(2);
-  expect(store.first()).toEqual(['k', 2]);
+  expect(store.get('k')).toBe(1);
+  expect(store.first()).toEqual(['k', 1]);
+  expect([...store.range({ limit: 3 })]).toEqual([['k', 1], ...entries.slice(0, 2)]);
   snapshots[0]!.close();
-  expect([...store]).toEqual([['k', 2]]);
+  expect([...store]).toEqual([['k', 1], ...entries]);
   snapshots[1]!.close();
 });
 
@@ -123,11 +125,12 @@ describe('an iteration', () => {
       for (const _ of store.range()) throw new Error('mine');
     }).toThrow('mine');
     expect(held(db)).toBe(0);
-    const iterator = store.keys({ limit: 2 })[Symbol.iterator]();
-    iterator.next();
-    expect(held(db)).toBe(1);
-    expect(db.stats().open.iterators).toBe(1);
-    iterator.next();
+    const iterator = store.keys()[Symbol.iterator]();
+    for (let key = 0; key < 10; key++) {
+      expect(iterator.next()).toEqual({ done: false, value: key });
+      expect(held(db)).toBe(1);
+      expect(db.stats().open.iterators).toBe(1);
+    }
     expect(iterator.next()).toEqual({ done: true, value: undefined });
     expect(held(db)).toBe(0);
     const other = store.keys()[Symbol.iterator]();
@@ -142,6 +145,39 @@ describe('an iteration', () => {
       .take(1))
       break;
     expect(held(db)).toBe(0);
+  });
+
+  test.each([
+    ['a limit', { limit: 7 }, [0, 1, 2, 3, 4, 5, 6]],
+    ['a limit, backwards', { limit: 3, reverse: true }, [299, 298, 297]],
+    ['a leaf', { gte: 1, lt: 4 }, [1, 2, 3]],
+    ['a leaf, backwards', { gt: 1, lte: 4, reverse: true }, [4, 3, 2]],
+  ] as const)(
+    'what ends within %s is read at once and keeps no snapshot',
+    async (_, range, keys) => {
+      const { db, store } = await filled(300);
+      const iterator = store.keys(range)[Symbol.iterator]();
+      const seen = [iterator.next().value];
+      expect(held(db)).toBe(0);
+      expect(db.stats().open.iterators).toBe(0);
+      await store.clear();
+      for (let step = iterator.next(); step.done !== true; step = iterator.next()) {
+        seen.push(step.value);
+      }
+      expect(seen).toEqual(keys);
+      const other = store.keys()[Symbol.iterator]();
+      expect(other.next().done).toBe(true);
+      expect(held(db)).toBe(0);
+    },
+  );
+
+  test('of one whose entries were read at once closing the database is the end, too', async () => {
+    const { db, store } = await filled(300);
+    const iterator = store.keys({ limit: 3 })[Symbol.iterator]();
+    iterator.next();
+    await db.close();
+    await expectRefusal(() => iterator.next(), coded('DATABASE_CLOSED'));
+    expect(iterator.next().done).toBe(true);
   });
 
   // Closing ends it; that it was told of as abandoned when it was collected later was a mistake.

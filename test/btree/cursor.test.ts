@@ -87,6 +87,46 @@ describe('a place', () => {
   });
 });
 
+test.each([200, 5])('of %i entries it knows an end that its leaf tells of', (count) => {
+  const cursor = filled(count).reader().cursor();
+  let told = 0;
+  for (let to = 10; to <= count * 10; to += 10) {
+    for (const reverse of [false, true]) {
+      const key = decimal(reverse ? count * 10 - to : to - 10);
+      cursor.setRange(
+        reverse ? bound(key, true) : undefined,
+        reverse ? undefined : bound(key, true),
+      );
+      let moved = reverse ? cursor.last() : cursor.first();
+      while (moved) {
+        const ends = cursor.endsHere(reverse);
+        moved = reverse ? cursor.previous() : cursor.next();
+        if (ends) expect(moved).toBe(false);
+        if (!moved && ends) told++;
+      }
+    }
+  }
+  // Not where the range ends with a leaf: in a tree of one leaf that is the end, too.
+  if (count === 5) expect(told).toBe(2 * count);
+  else expect(told).toBeGreaterThan(count);
+});
+
+test('a cursor goes on in another object of the same tree, and in no other tree', () => {
+  const model = filled(200);
+  const cursor = model.reader().cursor();
+  cursor.setRange(undefined, bound(decimal(1500), false));
+  cursor.seekIndex(70);
+  const other = model.reader();
+  cursor.goOnIn(other);
+  for (let i = 71; i < 150; i++) {
+    expect(cursor.next()).toBe(true);
+    expect(keyAt(cursor).equals(decimal(i * 10))).toBe(true);
+  }
+  expect(cursor.next()).toBe(false);
+  model.commit();
+  expect(() => cursor.goOnIn(model.reader())).toThrow('another tree');
+});
+
 test('a cursor of a tree that is only read may not outlive the root', () => {
   const model = filled(10);
   const reader = model.reader();

@@ -165,10 +165,14 @@ export class World {
         const [key, value] = [model.kind.key(a, b), model.kind.value(c, large)];
         const greatest = model.place(key) === model.entries.length;
         const put = store.put(key, value, { append: true });
+        // A refusal is told at once, and the commit of what else the turn did may be on its way
+        // then: a group that is counted next begins after it.
+        const turn = this.db.write(() => {});
         if (greatest) {
           same(await put, true, 'append');
           this.changed(name, () => model.put(key, value));
         } else await mustReject(put, RangeError);
+        await turn;
         break;
       }
       case 'remove': {

@@ -1,0 +1,69 @@
+/**
+ * Iterations of the newest state. The first entries are read in one short read, as `get` reads, and
+ * most ranges end with them: they keep no snapshot, and nothing has to be noted for the case that
+ * nobody ends them. Of one that goes on the snapshot is kept before the short read ends.
+ */
+
+import type { Tree } from '../btree/tree.ts';
+import { DatabaseClosedError } from '../errors.ts';
+import type { Pager } from '../pager/pager.ts';
+import type { Abandoned } from './abandoned.ts';
+import type { Iteration } from './entry-iterator.ts';
+import type { PinnedSnapshots } from './pinned-snapshot.ts';
+import type { StoreDefinition } from './store-definition.ts';
+
+/** What such an iteration needs of its database. */
+export interface BriefReader {
+  readonly pager: Pager;
+  readonly pins: PinnedSnapshots;
+  readonly abandoned: Abandoned;
+}
+
+export class BriefIteration implements Iteration {
+  readonly tree: Tree;
+  readonly isStill = true;
+  private readonly reader: BriefReader;
+  private readonly definition: StoreDefinition<unknown, unknown>;
+  private reading = true;
+
+  /** In a short read, which this ends: that of `tree`, the newest of the store. */
+  constructor(reader: BriefReader, definition: StoreDefinition<unknown, unknown>, tree: Tree) {
+    this.reader = reader;
+    this.definition = definition;
+    this.tree = tree;
+  }
+
+  check(): void {
+    const { pager } = this.reader;
+    if (pager.closed) throw new DatabaseClosedError(`${pager.path} is closed.`);
+    pager.pages.throwOnFault();
+  }
+
+  settle(over: boolean): Iteration {
+    try {
+      return over ? this : keptIteration(this.reader, this.definition);
+    } finally {
+      this.release();
+    }
+  }
+
+  release(): void {
+    if (!this.reading) return;
+    this.reading = false;
+    this.reader.pager.readers.endShort();
+  }
+}
+
+/** An iteration on the newest snapshot, or in a short read on that one's, kept until it ends. */
+export function keptIteration(
+  { pager, pins, abandoned }: BriefReader,
+  definition: StoreDefinition<unknown, unknown>,
+): Iteration {
+  const pinned = pins.acquire();
+  try {
+    return abandoned.watch(pager, pinned, pinned.tree(definition));
+  } catch (error) {
+    pinned.release();
+    throw error;
+  }
+}
