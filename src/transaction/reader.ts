@@ -3,6 +3,7 @@
  * in where a store's tree comes from (`enter`, `leave`, `iteration`).
  */
 
+import type { EntryView } from '../btree/entry.ts';
 import type { Tree } from '../btree/tree.ts';
 import { type Blob, openBlob } from './blob.ts';
 import { requireOneValue } from './changes.ts';
@@ -264,6 +265,12 @@ export abstract class BaseReader implements Reader {
     if (definition.expires) return this.liveEdge(definition, encoded, first);
     const tree = this.enter(definition);
     try {
+      if (offset === 0 && (first ? limit > 0 : limit === Number.POSITIVE_INFINITY)) {
+        const cursor = tree.cursor();
+        cursor.setRange(lower, upper);
+        const there = first === reverse ? cursor.last() : cursor.first();
+        return there ? entryOf(tree, definition, cursor) : undefined;
+      }
       const begin = tree.rankOfLower(lower);
       const end = tree.rankOfUpper(upper);
       const size = Math.min(limit, end - begin - offset);
@@ -332,9 +339,13 @@ function entryAt<K, V>(
 ): [K, V] | undefined {
   if (!tree.at(index)) return undefined;
   if (definition.expires && isExpired(tree.found, Date.now())) return undefined;
-  const key = new Uint8Array(tree.found.keyLength);
-  const length = tree.found.copyKey(key);
+  return entryOf(tree, definition, tree.found);
+}
+
+function entryOf<K, V>(tree: Tree, definition: StoreDefinition<K, V>, found: EntryView): [K, V] {
+  const key = new Uint8Array(found.keyLength);
+  const length = found.copyKey(key);
   // The value first: the key's codec may be the user's and come back to this tree.
-  const value = readValue(definition, tree, tree.found);
+  const value = readValue(definition, tree, found);
   return [readKey(definition, key, 0, length), value];
 }
