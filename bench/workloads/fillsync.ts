@@ -14,8 +14,8 @@ export const fillsync: Workload = {
   task: 'put',
   clock: 'wall',
   roundsFactor: 5,
-  // 2,000 puts.
-  warmUp: 20,
+  // 10,000 puts: V8 goes on compiling for so long.
+  warmUp: 100,
   freshProcess: false,
   starts: 'own rows',
   quick: true,
@@ -30,7 +30,7 @@ export const fillgroup: Workload = {
   durability: 'flushed to the disk before a put resolves',
   task: 'group',
   roundsFactor: 1,
-  warmUp: 4,
+  warmUp: 20,
   quick: false,
   prepare: (place) => puts(place, { operations: place.scale.puts * 10, atOnce: AT_ONCE }),
 };
@@ -42,7 +42,7 @@ export const fillinterval: Workload = {
   durability: 'some time later (interval, noSync, NORMAL)',
   task: 'relaxed',
   roundsFactor: 1,
-  warmUp: 2,
+  warmUp: 20,
   quick: false,
   prepare: (place) => puts(place, { operations: place.scale.puts * 10, durability: 'relaxed' }),
 };
