@@ -55,12 +55,16 @@ function inMemory(name, text) {
   };
 }
 
-/** A module that exports what the library does. Names of a script are no names to import by. */
+/**
+ * A module that exports what the library does: names of a script are no names to import by. Tools
+ * that gather the files of a program see its URL.
+ */
 async function exportsOf(path) {
   const names = Object.keys(await import(pathToFileURL(path)));
   const loader = JSON.stringify(join(dist, 'start/library.js'));
   return (
     `import { loadLibrary } from ${loader};\n` +
-    `export const { ${names.join(', ')} } = loadLibrary(import.meta.url);\n`
+    "const library = new URL('./library.cjs', import.meta.url);\n" +
+    `export const { ${names.join(', ')} } = loadLibrary(library);\n`
   );
 }

@@ -57,7 +57,7 @@ async function bundle() {
 /** Keeps the code that this Node makes of the bundle when there is none, or of an older one. */
 async function keep() {
   const { codePath } = await import('../dist/start/code-cache.js');
-  const path = codePath(pathToFileURL(keepCode).href);
+  const path = codePath(pathToFileURL(keepCode));
   if (existsSync(path) && statSync(path).mtimeMs >= newest([keepCode, addon])) return true;
   return step('keep the code to start with', process.execPath, [keepCode]);
 }

@@ -53,13 +53,15 @@ export class Cursor extends EntryView {
   private count = 0;
   /** The tree's `changes` when the position was taken, or NOWHERE, or KEPT. */
   private changes = NOWHERE;
-  private watched = false;
+  private watched: boolean;
   private kept: Uint8Array | undefined;
   private keptLength = 0;
 
-  constructor(tree: CursorTree) {
+  /** `forOneLook`: it is not used after the next change, and the tree need not tell it. */
+  constructor(tree: CursorTree, forOneLook: boolean) {
     super(tree.pages);
     this.tree = tree;
+    this.watched = forOneLook;
   }
 
   /**

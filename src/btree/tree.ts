@@ -111,9 +111,9 @@ export class Tree {
     return this.rank(upper.key, upper.length, upper.inclusive);
   }
 
-  /** A new cursor, which stands nowhere. */
-  cursor(): Cursor {
-    return new Cursor(this);
+  /** A new cursor, which stands nowhere. `forOneLook`: it is not used after the next change. */
+  cursor(forOneLook: boolean = false): Cursor {
+    return new Cursor(this, forOneLook);
   }
 
   /** Asks for `cursor.keep()` before the next change. A tree that is only read has none. */

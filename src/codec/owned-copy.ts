@@ -12,6 +12,10 @@
  * 256 B 107 / 471, 1,000 B 182 / 1,008, 4,096 B 900 / 2,028, 16 KiB 2,250 / 2,730.
  */
 
+import { createRequire } from 'node:module';
+
+type WorkerThreads = typeof import('node:worker_threads');
+
 /** V8 keeps typed arrays up to this size on its own heap (typed_array_max_size_in_heap). */
 const ON_HEAP_BYTES = 64;
 /** From here on the copy itself outweighs the allocation, and one value would pin a slab. */
@@ -23,6 +27,7 @@ const SLAB_BYTES = 64 * 1024;
  */
 const COPIES_WITHOUT_SLAB = 1000;
 
+const require = createRequire(import.meta.url);
 let slab: ArrayBuffer = new ArrayBuffer(0);
 let used = 0;
 let copiesWithoutSlab = 0;
@@ -89,7 +94,9 @@ function haveSlabs(): boolean {
 }
 
 function newSlab(): void {
-  slab = new ArrayBuffer(SLAB_BYTES);
-  process.getBuiltinModule('node:worker_threads').markAsUntransferable(slab);
+  const { markAsUntransferable } = require('node:worker_threads') as WorkerThreads;
+  const fresh = new ArrayBuffer(SLAB_BYTES);
+  markAsUntransferable(fresh);
+  slab = fresh;
   used = 0;
 }

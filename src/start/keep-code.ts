@@ -5,22 +5,22 @@
  * Run by npm when the package is installed, and by scripts/setup.mjs in a checkout.
  */
 
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { codePath, keepCode } from './code-cache.ts';
-import { libraryPath, runLibrary } from './library.ts';
+import { readLibrary, runLibrary } from './library.ts';
 
-const path = libraryPath(import.meta.url);
-const text = readFileSync(path);
-const library = runLibrary(path, text)!;
+const url = new URL('./library.cjs', import.meta.url);
+const source = readLibrary(url);
+const library = runLibrary(source)!;
 const folder = mkdtempSync(join(tmpdir(), 'coppice-install-'));
 try {
   await useAsMostDo(join(folder, 'data'));
 } finally {
   rmSync(folder, { recursive: true });
 }
-keepCode(codePath(import.meta.url), text, library.script.createCachedData());
+keepCode(codePath(url), source, library.script.createCachedData());
 
 async function useAsMostDo(file: string): Promise<void> {
   const { open } = library.exports;

@@ -5,22 +5,26 @@ import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Script } from 'node:vm';
-import { codePath, keptCode } from './code-cache.ts';
+import { codePath, keptCode, type Source } from './code-cache.ts';
 
 type Exports = typeof import('../index.ts');
 
-/** The path of the library. `folder`: the URL of dist/bundle/, or of a file in it. */
-export function libraryPath(folder: string): string {
-  return fileURLToPath(new URL('library.cjs', folder));
+interface LibrarySource extends Source {
+  readonly text: Buffer;
 }
 
-/** What the library exports. `folder` as in `libraryPath`. */
-export function loadLibrary(folder: string): Exports {
-  const path = libraryPath(folder);
-  const text = readFileSync(path);
-  const code = keptCode(codePath(folder), text);
-  const library = code && runLibrary(path, text, code);
-  return library?.exports ?? createRequire(folder)(path);
+/** What the library exports. */
+export function loadLibrary(url: URL): Exports {
+  const source = readLibrary(url);
+  const code = keptCode(codePath(url), source);
+  const library = code && runLibrary(source, code);
+  return library?.exports ?? createRequire(url)(source.path);
+}
+
+/** The library as it lies on the disk. */
+export function readLibrary(url: URL): LibrarySource {
+  const path = fileURLToPath(url);
+  return { path, text: readFileSync(path) };
 }
 
 /**
@@ -29,8 +33,7 @@ export function loadLibrary(folder: string): Exports {
  * file: the library would make its arrays and errors of other classes than the file has.
  */
 export function runLibrary(
-  path: string,
-  text: Buffer,
+  { path, text }: LibrarySource,
   code?: Uint8Array,
 ): { readonly exports: Exports; readonly script: Script } | undefined {
   // It is ASCII: scripts/bundle.mjs.

@@ -16,7 +16,7 @@ export interface Iteration {
   readonly isStill: boolean;
   /** Throws when the snapshot or transaction has ended, or a page could not be read. */
   check(): void;
-  /** Lets go of the snapshot. Called once. */
+  /** Lets go of the snapshot, when that has not been done. */
   release(): void;
   /**
    * Where it is there, called once, when the first entries have been read: what the rest stands on,

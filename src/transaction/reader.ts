@@ -266,7 +266,7 @@ export abstract class BaseReader implements Reader {
     const tree = this.enter(definition);
     try {
       if (offset === 0 && (first ? limit > 0 : limit === Number.POSITIVE_INFINITY)) {
-        const cursor = tree.cursor();
+        const cursor = tree.cursor(true);
         cursor.setRange(lower, upper);
         const there = first === reverse ? cursor.last() : cursor.first();
         return there ? entryOf(tree, definition, cursor) : undefined;

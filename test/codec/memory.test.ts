@@ -2,9 +2,10 @@
  * Invariants 1 and 2 of codec.ts: nothing that is read is a view, nothing encoded is overwritten.
  */
 
+import { execFileSync } from 'node:child_process';
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { bytesKey } from '../../src/codec/bytes.ts';
 import { EncodedValue, type ValueFormat } from '../../src/codec/codec.ts';
 import { jsonValue } from '../../src/codec/json.ts';
@@ -175,6 +176,27 @@ test('a value may encode and read others while it is encoded', () => {
 });
 
 describe('copies', () => {
+  beforeAll(() => {
+    // From then on they share slabs.
+    const source = new Uint8Array(100);
+    for (let i = 0; i < 1000; i++) ownedCopy(source, 0, 100);
+  });
+
+  test('the first thousand of a process have buffers of their own, the others share one', () => {
+    const module = new URL('../../dist/codec/owned-copy.js', import.meta.url).href;
+    const program = `
+      import { ownedCopy } from ${JSON.stringify(module)};
+      const source = new Uint8Array(100).fill(5);
+      const copies = Array.from({ length: 1002 }, () => ownedCopy(source, 0, 100));
+      const sizes = [0, 998, 999, 1001].map((i) => copies[i].buffer.byteLength);
+      const share = copies[999].buffer === copies[1001].buffer;
+      const right = copies.every((copy) => copy.length === 100 && copy.every((byte) => byte === 5));
+      console.log(JSON.stringify([sizes, share, right]));`;
+    const args = ['--input-type=module', '--eval', program];
+    const said = execFileSync(process.execPath, args, { encoding: 'utf8' });
+    expect(JSON.parse(said)).toEqual([[100, 100, 65536, 65536], true, true]);
+  });
+
   test('own distinct bytes, and are plain Uint8Arrays', () => {
     const source = Buffer.from(Uint8Array.from({ length: 9000 }, (_, i) => i % 251));
     const spans = Array.from({ length: 500 }, (_, i) => [i, i + ((i * 37) % 5000)] as const);

@@ -33,10 +33,10 @@ test('the lock file has every optional package that is asked for', () => {
   expect(missing).toEqual([]);
 });
 
-test('no script stands in the way of the build of binding.gyp', () => {
-  // npm builds it by itself on install, unless one of these is there. It runs postinstall after.
+test('binding.gyp is built before postinstall runs, and no script stands in the way', () => {
+  // npm does that by itself, unless there is an install script; Yarn would do it last.
   const { scripts, gypfile } = read('package.json');
-  expect(scripts).not.toHaveProperty('install');
+  expect(scripts.install).toBe('node-gyp rebuild');
   expect(scripts).not.toHaveProperty('preinstall');
   // prepare would run on `npm ci --omit=dev`, without a compiler.
   expect(scripts).not.toHaveProperty('prepare');

@@ -2,7 +2,6 @@
 
 import { execFileSync } from 'node:child_process';
 import {
-  appendFileSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -21,7 +20,7 @@ import { codePath } from '../../src/start/code-cache.ts';
 const root = resolve(import.meta.dirname, '../..');
 const folder = mkdtempSync(join(tmpdir(), 'coppice-installed-'));
 const bundle = join(folder, 'dist/bundle');
-const kept = codePath(pathToFileURL(`${bundle}/`).href);
+const kept = codePath(pathToFileURL(`${bundle}/`));
 
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -69,25 +68,42 @@ function program(before = ''): string {
 const SAID = '[["a",{"n":1,"bytes":{"0":0,"1":0}}]] true\n';
 const REQUIRED = `required ${SAID}`;
 
+interface Trial {
+  /** Whether V8 refused the code that was kept. */
+  readonly rejected: boolean;
+  readonly keptBytes: number;
+  /** Of the code made before anything has run. */
+  readonly emptyBytes: number;
+}
+
+/** What comes of the code that was kept in a Node with those flags. */
+function trial(...flags: string[]): Trial {
+  const program = `
+    import { codePath, keptCode } from ${JSON.stringify(join(root, 'dist/start/code-cache.js'))};
+    import { readLibrary, runLibrary } from ${JSON.stringify(join(root, 'dist/start/library.js'))};
+    const url = new URL(${JSON.stringify(pathToFileURL(join(bundle, 'library.cjs')))});
+    const source = readLibrary(url);
+    const code = keptCode(codePath(url), source);
+    const { script, exports } = runLibrary(source, code);
+    exports.open(':memory:').closeSync();
+    console.log(JSON.stringify({
+      rejected: script.cachedDataRejected,
+      keptBytes: code.length,
+      emptyBytes: runLibrary(source).script.createCachedData().length,
+    }));`;
+  return JSON.parse(node(...flags, '--input-type=module', '--eval', program));
+}
+
 test('postinstall keeps code that V8 takes, with the functions that a program needs', () => {
   postinstall();
-  const library = join(bundle, 'library.cjs');
-  const [rejected, whole, empty] = JSON.parse(
-    node(
-      '--input-type=module',
-      '--eval',
-      `import { readFileSync } from 'node:fs';
-      import { keptCode } from ${JSON.stringify(join(root, 'dist/start/code-cache.js'))};
-      import { runLibrary } from ${JSON.stringify(join(root, 'dist/start/library.js'))};
-      const text = readFileSync(${JSON.stringify(library)});
-      const code = keptCode(${JSON.stringify(kept)}, text);
-      const { script } = runLibrary(${JSON.stringify(library)}, text, code);
-      const without = runLibrary(${JSON.stringify(library)}, text).script.createCachedData();
-      console.log(JSON.stringify([script.cachedDataRejected, code.length, without.length]));`,
-    ),
-  );
+  const { rejected, keptBytes, emptyBytes } = trial();
   expect(rejected).toBe(false);
-  expect(whole).toBeGreaterThan(1.4 * empty);
+  expect(keptBytes).toBeGreaterThan(1.4 * emptyBytes);
+});
+
+test('V8 with other flags than when the code was kept compiles anew', () => {
+  postinstall();
+  expect(trial('--max-lazy').rejected).toBe(true);
 });
 
 test('a program runs with code that was kept, and without', () => {
@@ -104,13 +120,10 @@ test('damaged code, and code of another text, is left alone', () => {
   expect(program()).toBe(REQUIRED);
   postinstall();
   const library = join(bundle, 'library.cjs');
-  appendFileSync(library, "exports.open = () => { throw new Error('new'); };\n");
-  expect(() => program()).toThrow(/Error: new/);
-});
-
-test('V8 with other flags than when the code was kept compiles anew', () => {
-  postinstall();
-  expect(node('--max-lazy', '--input-type=module', '--eval', 'await import("coppice")')).toBe('');
+  const text = readFileSync(library, 'utf8');
+  // V8 would take the code for a text as long.
+  writeFileSync(library, `;${text.slice(0, -1)}`);
+  expect(program()).toBe(REQUIRED);
 });
 
 test('a realm of its own, as test runners make them, gets the library by require', () => {
@@ -126,6 +139,6 @@ test('an installation that cannot keep the code says so and goes on', () => {
     encoding: 'utf8',
     shell: true,
   });
-  expect(said).toMatch(/^coppice: the code to start with was not kept: .*not built/);
+  expect(said).toMatch(/^coppice: the code to start with was not kept: .*not built/s);
   expect(existsSync(kept)).toBe(false);
 });
