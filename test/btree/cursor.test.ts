@@ -127,6 +127,14 @@ test('a cursor goes on in another object of the same tree, and in no other tree'
   expect(() => cursor.goOnIn(model.reader())).toThrow('another tree');
 });
 
+test('of a cursor for one look a tree keeps no key when it changes', () => {
+  const model = filled(10);
+  const cursor = model.tree.cursor(true);
+  expect(cursor.first()).toBe(true);
+  model.put(decimal(5), value(10));
+  expect(() => cursor.next()).toThrow('outlived');
+});
+
 test('a cursor of a tree that is only read may not outlive the root', () => {
   const model = filled(10);
   const reader = model.reader();
