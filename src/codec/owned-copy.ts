@@ -35,11 +35,9 @@ let copiesWithoutSlab = 0;
 /** A plain Uint8Array with the bytes [start, end) of `bytes`, which the caller's user may keep. */
 export function ownedCopy(bytes: Uint8Array, start: number, end: number): Uint8Array {
   const size = end - start;
-  if (size <= ON_HEAP_BYTES || size >= OWN_BUFFER_BYTES || !haveSlabs()) {
+  if (size <= ON_HEAP_BYTES || size >= OWN_BUFFER_BYTES || !haveRoom(size)) {
     return Uint8Array.prototype.slice.call(bytes, start, end);
   }
-  // A user's own slab.transfer() leaves it with no bytes: the second test sees that, too.
-  if (used + size > slab.byteLength) newSlab();
   const copy = new Uint8Array(slab, used, size);
   copy.set(bytes.subarray(start, end));
   used = (used + size + 7) & ~7;
@@ -74,11 +72,10 @@ export function ownedCopies(
     if (size <= ON_HEAP_BYTES || size >= OWN_BUFFER_BYTES || (size & 7) === 0) atOnce = false;
   }
   const span = to - from;
-  if (!atOnce || span > 2 * total || span > SLAB_BYTES / 4 || !haveSlabs()) {
+  if (!atOnce || span > 2 * total || span > SLAB_BYTES / 4 || !haveRoom(span)) {
     for (let i = 0; i < count; i++) copies[i] = ownedCopy(bytes, starts[i]!, ends[i]!);
     return;
   }
-  if (used + span > slab.byteLength) newSlab();
   new Uint8Array(slab, used, span).set(bytes.subarray(from, to));
   const shift = used - from;
   for (let i = 0; i < count; i++) {
@@ -88,9 +85,14 @@ export function ownedCopies(
   used = (used + span + 7) & ~7;
 }
 
-/** Whether copies are worth a slab yet. */
-function haveSlabs(): boolean {
-  return copiesWithoutSlab >= COPIES_WITHOUT_SLAB || ++copiesWithoutSlab >= COPIES_WITHOUT_SLAB;
+/** Whether the slab has room for them, a new one if need be. Not before slabs are worth it. */
+function haveRoom(bytes: number): boolean {
+  // A user's own slab.transfer() leaves it with no bytes: this sees that, too.
+  if (used + bytes <= slab.byteLength) return true;
+  if (copiesWithoutSlab < COPIES_WITHOUT_SLAB) copiesWithoutSlab++;
+  if (copiesWithoutSlab < COPIES_WITHOUT_SLAB) return false;
+  newSlab();
+  return true;
 }
 
 function newSlab(): void {

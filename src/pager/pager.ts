@@ -77,6 +77,11 @@ export class Pager {
   get closed(): boolean {
     return this.turn.isClosed;
   }
+  /** Throws when it is closed, or a page could not be read since this was last asked. */
+  requireUsable(): void {
+    if (this.turn.isClosed) throw this.turn.closedError();
+    this.pages.throwOnFault();
+  }
   /** What the commits of this handle have cost. */
   get counts(): Readonly<CommitCounts> {
     return this.jobs.counts;

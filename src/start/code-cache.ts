@@ -10,6 +10,7 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { hashBytes } from '../pager/hash-bytes.ts';
+import { temporaryPath } from '../pager/random.ts';
 
 /** What code is made of. */
 export interface Source {
@@ -40,7 +41,7 @@ export function keptCode(path: string, source: Source): Uint8Array | undefined {
 
 /** Keeps the code made of `source` at `path`, whole at any time. */
 export function keepCode(path: string, source: Source, code: Uint8Array): void {
-  const unfinished = `${path}.${process.pid}`;
+  const unfinished = temporaryPath(path, 'unfinished');
   try {
     writeFileSync(unfinished, Buffer.concat([sealOf(source, code), code]));
     renameSync(unfinished, path);

@@ -5,11 +5,11 @@
  */
 
 import type { Tree } from '../btree/tree.ts';
-import { DatabaseClosedError } from '../errors.ts';
 import type { Pager } from '../pager/pager.ts';
 import { tellAbandoned } from './diagnostics.ts';
 import type { Iteration } from './entry-iterator.ts';
 import type { PinnedSnapshot } from './pinned-snapshot.ts';
+import type { StoreDefinition } from './store-definition.ts';
 
 /** What is known of an iteration that nobody has any more. */
 interface Left {
@@ -27,17 +27,24 @@ export class Abandoned {
     if (!pager.closed) tellAbandoned(pinned.path, 'iterator', pinned.roots.id);
   });
 
-  /** An iteration on a kept snapshot, which lets go of it in any case. */
-  watch(pager: Pager, pinned: PinnedSnapshot, tree: Tree): Iteration {
+  /**
+   * An iteration of a store on a kept snapshot, which lets go of it in any case; so does this, when
+   * it throws.
+   */
+  watch<K, V>(pager: Pager, pinned: PinnedSnapshot, definition: StoreDefinition<K, V>): Iteration {
     const { registry } = this;
+    let tree: Tree;
+    try {
+      tree = pinned.tree(definition);
+    } catch (error) {
+      pinned.release();
+      throw error;
+    }
     this.iterators++;
     const iteration: Iteration = {
       tree,
       isStill: true,
-      check: () => {
-        if (pager.closed) throw new DatabaseClosedError(`${pager.path} is closed.`);
-        pager.pages.throwOnFault();
-      },
+      check: () => pager.requireUsable(),
       release: () => {
         this.iterators--;
         registry.unregister(iteration);

@@ -1,7 +1,7 @@
 /** Blobs: large values, read in parts. Source: docs/large-values.md. */
 
 import { Readable } from 'node:stream';
-import { DatabaseClosedError, TransactionClosedError } from '../errors.ts';
+import { TransactionClosedError } from '../errors.ts';
 import type { RunReference } from '../pager/mapped-run.ts';
 import type { PageReader } from '../pager/page-reader.ts';
 import { lookUp } from './lookup.ts';
@@ -70,11 +70,7 @@ export function openBlob<K, V>(
   }
   hold.check();
   if (share === undefined) return new StoredBlob(source, () => hold.check());
-  const check = (): void => {
-    if (pager.closed) throw new DatabaseClosedError(`${pager.path} is closed.`);
-    pager.pages.throwOnFault();
-  };
-  const blob = new StoredBlob(source, check);
+  const blob = new StoredBlob(source, () => pager.requireUsable());
   const pinned = found.inOverflow ? share() : undefined;
   blob.ended = values.watch(blob, 'blob', pinned);
   return blob;

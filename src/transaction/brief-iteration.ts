@@ -5,7 +5,6 @@
  */
 
 import type { Tree } from '../btree/tree.ts';
-import { DatabaseClosedError } from '../errors.ts';
 import type { Pager } from '../pager/pager.ts';
 import type { Abandoned } from './abandoned.ts';
 import type { Iteration } from './entry-iterator.ts';
@@ -34,14 +33,13 @@ export class BriefIteration implements Iteration {
   }
 
   check(): void {
-    const { pager } = this.reader;
-    if (pager.closed) throw new DatabaseClosedError(`${pager.path} is closed.`);
-    pager.pages.throwOnFault();
+    this.reader.pager.requireUsable();
   }
 
   settle(over: boolean): Iteration {
+    const { pager, pins, abandoned } = this.reader;
     try {
-      return over ? this : keptIteration(this.reader, this.definition);
+      return over ? this : abandoned.watch(pager, pins.acquire(), this.definition);
     } finally {
       this.release();
     }
@@ -51,19 +49,5 @@ export class BriefIteration implements Iteration {
     if (!this.reading) return;
     this.reading = false;
     this.reader.pager.readers.endShort();
-  }
-}
-
-/** An iteration on the newest snapshot, or in a short read on that one's, kept until it ends. */
-export function keptIteration(
-  { pager, pins, abandoned }: BriefReader,
-  definition: StoreDefinition<unknown, unknown>,
-): Iteration {
-  const pinned = pins.acquire();
-  try {
-    return abandoned.watch(pager, pinned, pinned.tree(definition));
-  } catch (error) {
-    pinned.release();
-    throw error;
   }
 }

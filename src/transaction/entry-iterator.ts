@@ -75,7 +75,6 @@ export class EntryIterator<K, V, T> implements IterableIterator<T> {
   /** How many are to be read, past those in the batch. */
   private left: number;
   private readonly readsAhead: boolean;
-  private settled = false;
 
   /** `readsAhead`: whether entries may be read before they are asked for. */
   constructor(
@@ -124,6 +123,7 @@ export class EntryIterator<K, V, T> implements IterableIterator<T> {
   private more(): boolean {
     this.filled = 0;
     if (this.left === 0) return false;
+    const isFirst = this.cursor === undefined;
     let moved = this.cursor === undefined ? this.begin() : this.advance(this.cursor);
     while (moved) {
       const batch = this.batch!;
@@ -132,7 +132,7 @@ export class EntryIterator<K, V, T> implements IterableIterator<T> {
         this.at = 0;
         this.filled = batch.count;
         this.left -= batch.count;
-        if (!this.settled) this.settle();
+        if (isFirst) this.settle();
         return true;
       }
       // It has expired.
@@ -165,8 +165,8 @@ export class EntryIterator<K, V, T> implements IterableIterator<T> {
     );
   }
 
+  /** After the first entries have been read. */
   private settle(): void {
-    this.settled = true;
     const iteration = this.iteration!;
     if (iteration.settle === undefined) return;
     const cursor = this.cursor!;

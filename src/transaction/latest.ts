@@ -6,7 +6,7 @@ import { DatabaseClosedError } from '../errors.ts';
 import type { StoreDescription } from '../format/catalogue.ts';
 import type { Pager } from '../pager/pager.ts';
 import type { Abandoned } from './abandoned.ts';
-import { BriefIteration, type BriefReader, keptIteration } from './brief-iteration.ts';
+import { BriefIteration, type BriefReader } from './brief-iteration.ts';
 import { catalogueRoot, findRecord } from './catalogue.ts';
 import type { Iteration } from './entry-iterator.ts';
 import type { OpenValues, ValueHold } from './open-values.ts';
@@ -90,10 +90,10 @@ export class LatestReader extends BaseReader {
   }
 
   protected iteration<K, V>(definition: StoreDefinition<K, V>): Iteration {
-    const { pager } = this;
+    const { pager, pins, abandoned } = this.parts;
     if (pager.closed) throw new DatabaseClosedError(`${pager.path} is closed.`);
     // Code of the user may come back to the tree, or take its time.
-    if (!definition.readsAhead) return keptIteration(this.parts, definition);
+    if (!definition.readsAhead) return abandoned.watch(pager, pins.acquire(), definition);
     return new BriefIteration(this.parts, definition, this.enter(definition));
   }
 

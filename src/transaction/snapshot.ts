@@ -98,20 +98,14 @@ export class SnapshotReader extends BaseReader implements Snapshot {
 
   protected iteration<K, V>(definition: StoreDefinition<K, V>): Iteration {
     this.requireOpen();
-    const pinned = this.pins.share(this.pinned);
-    try {
-      const iteration = this.abandoned.watch(this.pager, pinned, pinned.tree(definition));
-      return {
-        ...iteration,
-        check: () => {
-          this.requireOpen();
-          iteration.check();
-        },
-      };
-    } catch (error) {
-      pinned.release();
-      throw error;
-    }
+    const iteration = this.abandoned.watch(this.pager, this.pins.share(this.pinned), definition);
+    return {
+      ...iteration,
+      check: () => {
+        this.requireOpen();
+        iteration.check();
+      },
+    };
   }
 
   protected hold<K, V>(definition: StoreDefinition<K, V>): ValueHold {

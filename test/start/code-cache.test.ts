@@ -1,11 +1,10 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { keepCode, keptCode } from '../../src/start/code-cache.ts';
+import { newFolder } from '../support/process-children.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'coppice-code-cache-'));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = newFolder('code-cache');
 
 const path = join(folder, 'kept.code');
 const source = { path: '/here/library.cjs', text: Buffer.from('exports.one = () => 1;') };

@@ -5,24 +5,21 @@ import {
   cpSync,
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readFileSync,
   rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { afterAll, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { codePath } from '../../src/start/code-cache.ts';
+import { newFolder } from '../support/process-children.ts';
 
 const root = resolve(import.meta.dirname, '../..');
-const folder = mkdtempSync(join(tmpdir(), 'coppice-installed-'));
+const folder = newFolder('installed');
 const bundle = join(folder, 'dist/bundle');
 const kept = codePath(pathToFileURL(`${bundle}/`));
-
-afterAll(() => rmSync(folder, { recursive: true }));
 
 /** As npm leaves it when it has built the addon, and before it runs postinstall. */
 beforeEach(() => {
